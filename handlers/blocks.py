@@ -1,0 +1,75 @@
+"""What stands in the way of an ending (R44, R47, R49, R63 to R70, R74, R76), and how often one may ask (R62)."""
+
+import calendar
+from datetime import datetime, timedelta
+
+from contracts.blocks import REMEDIES, BlockItem
+from contracts.events.termination import TerminationDetails
+from contracts.rejections import RejectionCode
+from contracts.standing import FactName
+from contracts.terms import Side
+from handlers.decision import Rejected
+from handlers.documents import Customer, Live
+from handlers.policy import Policy
+from handlers.scene import text_of
+
+BLOCKING: dict[BlockItem, tuple[FactName, bool | str, bool]] = {
+    "ORDERS_AWAITING_PARTNER_PAYMENT": ("orders_awaiting_partner_payment", True, True),  # R63
+    "INDEPENDENT_MEMBERS_ATTACHED": ("independent_members_attached", True, False),  # R64
+    "ACCOUNT_IN_ARREARS": ("account_in_arrears", True, False),  # R65
+    "RESERVED_INSTANCES_ACTIVE": ("reserved_instances_active", True, False),  # R66
+    "PARTNER_SUPPORT_PLAN_ACTIVE": ("partner_support_plan_active", True, True),  # R67
+    "CURRENCY_NOT_SET": ("currency_set", False, False),  # R68
+    "SPECIAL_COMMERCE_CONTRACT": ("special_commerce_contract", True, True),  # R69
+    "SETTLEMENTS_OUTSTANDING": ("settlements_outstanding", True, True),  # R44
+    "ACCOUNT_FROZEN": ("account_status", "frozen", False),
+}
+"""Each item: the fact that it is read from, the value that blocks, and whether it is about dealings with one partner."""
+
+
+def blocks(
+    customer: Customer, bond: Live, by: Side, details: TerminationDetails, policy: Policy, now: datetime
+) -> tuple[BlockItem, ...]:
+    """Everything that stands in the way at once. FACTS_UNKNOWN: a fact was never reported, or too long ago."""
+    items: list[BlockItem] = []
+    unknown = False
+    oldest = now - timedelta(hours=policy.facts_hours_max)
+    known = {(fact.name, fact.partner_id): fact for fact in customer.facts}
+    for item in policy.checks[bond.model][by]:
+        if item == "MIGRATION_PLAN_MISSING":
+            blocked = not details.migration_plan.strip()
+        elif item == "ALTERNATIVE_SERVICE_MISSING":
+            blocked = not details.alternative_service.strip()
+        else:
+            name, value, of_one_partner = BLOCKING[item]
+            fact = known.get((name, bond.partner_id if of_one_partner else None))
+            blocked = fact is not None and fact.value == value
+            unknown = unknown or fact is None or fact.as_of < oldest
+        if blocked:
+            items.append(item)
+    return (*items, "FACTS_UNKNOWN") if unknown else tuple(items)
+
+
+def blocked(items: tuple[BlockItem, ...]) -> Rejected:
+    """The refusal that names each item with its remedy and who can bring it about (R76)."""
+    return Rejected(
+        RejectionCode.TERMINATION_BLOCKED,
+        {"items": [{"item": item, "remedy": REMEDIES[item].remedy, "who": REMEDIES[item].who} for item in items]},
+    )
+
+
+def limit_reached(customer: Customer, policy: Policy, now: datetime) -> Rejected | None:
+    """R62: so many requests in so many calendar months, over all partners (C4, C8)."""
+    if len(customer.submissions) < policy.requests_max:
+        return None
+    next_allowed_at = months_later(customer.submissions[-policy.requests_max], policy.requests_window_months)
+    if now >= next_allowed_at:
+        return None
+    return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": text_of(next_allowed_at)})
+
+
+def months_later(moment: datetime, months: int) -> datetime:
+    """The same day and time so many calendar months later, in UTC; the month's last day where it is shorter."""
+    index = moment.month - 1 + months
+    year, month = moment.year + index // 12, index % 12 + 1
+    return moment.replace(year=year, month=month, day=min(moment.day, calendar.monthrange(year, month)[1]))

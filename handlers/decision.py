@@ -1,0 +1,50 @@
+"""What a decider is given besides the documents, and what it answers."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from contracts.message import Command, Event
+from contracts.rejections import RejectionCode
+from handlers.policy import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All that a decision may depend on besides the documents and the command.
+
+    `now` is the append time of the command's record in the lane log, never below the lane's last (decision 0004), so
+    that the same log decides the same. `token` is an HMAC under the server's secret: (purpose, subject, number) → text.
+    """
+
+    now: datetime
+    policy: Policy
+    token: Callable[[str, str, int], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Internal:
+    """A command that the worker gives itself, for the lane of `partner_id`."""
+
+    command: Command
+    subject: str
+    partner_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The command is carried out: these facts follow from it, in this order."""
+
+    events: tuple[Event, ...] = ()
+    internal: tuple[Internal, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The rules say no. A refusal is a value; an exception in a decider is a defect and makes a dead letter."""
+
+    code: RejectionCode
+    details: dict[str, object] = field(default_factory=dict)
+
+
+Decision = Accepted | Rejected

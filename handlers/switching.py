@@ -1,0 +1,111 @@
+"""Binding (R28 to R30), and one partner after another (R27): several decisions, joined by the worker's own commands.
+
+The switch stands on the customer, and each step counts only while it does; what comes late changes nothing.
+"""
+
+from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
+from contracts.events.binding import (
+    BillingSwitched,
+    PartnershipBound,
+    SwitchAborted,
+    SwitchBlocked,
+    SwitchCompleted,
+)
+from contracts.events.termination import PartnershipTerminated, Successor, TerminationDetails
+from contracts.message import SYSTEM, Event
+from handlers.blocks import blocks
+from handlers.decision import Accepted, Decision, Internal
+from handlers.documents import Active, Customer, InNotice, PendingDecision, Switch
+from handlers.scene import Scene, quota_updated
+
+
+def bound(scene: Scene, customer: Customer, from_partner_id: str | None) -> tuple[Event, ...]:
+    """R28 to R30, R57: the association, its place in the quota, and who bills from now on.
+
+    The reserved place becomes a bound one, also above a limit that was lowered meanwhile.
+    """
+    partner_id = scene.partner.id
+    return (
+        PartnershipBound(partner_id=partner_id, customer_id=customer.id, model=scene.partnership.model),
+        quota_updated(scene.partner, "partnership_bound", bound=+1, reserved=-1),
+        BillingSwitched(
+            partner_id=partner_id,
+            customer_id=customer.id,
+            from_mode=customer.billing_mode,
+            from_partner_id=from_partner_id,
+            to_mode="partner",
+            to_partner_id=partner_id,
+        ),
+    )
+
+
+def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
+    """In the old lane: the end without consent and notice, an open request closed; or what blocks it (C3)."""
+    customer, state = scene.customer, scene.partnership.state
+    if customer is None or _standing(customer, command.switch_id) is None:
+        return Accepted()
+    complete = CompleteSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id)
+    go_on = (Internal(complete, command.to_partnership_id, command.to_partner_id),)
+    if not isinstance(state, Active | PendingDecision | InNotice):
+        return Accepted(internal=go_on)  # it ended by itself in the meantime
+    items = blocks(
+        customer, scene.partner.id, scene.partnership.model, "customer", TerminationDetails(), scene.policy, scene.now
+    )
+    if items:
+        abort = AbortSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id, items=items)
+        blocked = SwitchBlocked(
+            **scene.ids, status=state.status, stage=state.stage, switch_id=command.switch_id, items=items
+        )
+        return Accepted((blocked,), (Internal(abort, command.to_partnership_id, command.to_partner_id),))
+    successor = Successor(
+        switch_id=command.switch_id,
+        partnership_id=command.to_partnership_id,
+        partner_id=command.to_partner_id,
+        model=command.to_model,
+    )
+    terminated = PartnershipTerminated(
+        **scene.ids, by="customer", category="partner_switch", billing_mode="partner", counted=True, successor=successor
+    )
+    return Accepted((terminated, quota_updated(scene.partner, "partnership_terminated", bound=-1)), go_on)
+
+
+def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
+    """In the new lane: bind. Everything that could be refused was refused at the acceptance."""
+    customer = scene.customer
+    switch = _standing(customer, command.switch_id)
+    if customer is None or switch is None:
+        return Accepted()
+    # Where the old side ended by itself before it could hand over, the old partner no longer bills.
+    from_partner_id = switch.from_partner_id if customer.live is not None else None
+    completed = SwitchCompleted(
+        partner_id=scene.partner.id,
+        customer_id=customer.id,
+        switch_id=switch.id,
+        from_partnership_id=switch.from_partnership_id,
+        from_partner_id=switch.from_partner_id,
+    )
+    return Accepted((*bound(scene, customer, from_partner_id), completed))
+
+
+def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:
+    """In the new lane: the offer is open again. Not once the customer was handed over to it."""
+    customer = scene.customer
+    if customer is None or _standing(customer, command.switch_id) is None:
+        return Accepted()
+    if customer.live is not None and customer.live.partnership_id == scene.id:
+        return Accepted()
+    return Accepted(
+        (
+            SwitchAborted(
+                partner_id=scene.partner.id,
+                customer_id=customer.id,
+                switch_id=command.switch_id,
+                items=command.items,
+            ),
+        )
+    )
+
+
+def _standing(customer: Customer | None, switch_id: str) -> Switch | None:
+    switch = customer.switch if customer else None
+    return switch if switch and switch.id == switch_id else None

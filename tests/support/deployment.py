@@ -1,0 +1,254 @@
+"""One deployment of the worker for one test: topics, group and database of its own on the shared servers."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Any
+
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from pymongo import MongoClient
+
+from contracts.topics import TOPICS
+from worker.secrets import Secrets
+from worker.servers import Servers
+from worker.settings import Settings
+
+SECRET = "a secret of the tests, which is long enough"
+ROOT = Path(__file__).resolve().parents[2]
+_numbers = itertools.count(1)
+
+
+def wait_until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any:
+    """Poll until it is true, and answer with what it said."""
+    end = time.monotonic() + seconds
+    while True:
+        if found := true():
+            return found
+        if time.monotonic() > end:
+            raise AssertionError(f"{what} did not come true within {seconds} s")
+        time.sleep(0.05)
+
+
+@dataclass
+class WorkerProcess:
+    """A worker of its own process, which can be killed."""
+
+    process: subprocess.Popen[bytes]
+    log_file: Path
+    health_port: int = 0
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text(errors="replace")
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        """The log lines with this event."""
+        return [line for text in self.log.splitlines() if text.startswith("{") and (line := json.loads(text))["event"] == event]
+
+    def wait_ready(self, seconds: float = 30) -> "WorkerProcess":
+        wait_until(self.is_ready, seconds, f"readiness, log: {self.log_file}")
+        return self
+
+    def is_ready(self) -> bool:
+        return self.readiness().get("ready", False)
+
+    def readiness(self) -> dict[str, Any]:
+        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log[-4000:]}"
+        if not self.health_port:
+            pages = self.logged("health pages")
+            if not pages:
+                return {}
+            self.health_port = pages[0]["port"]
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=5) as page:
+                return json.loads(page.read())
+        except urllib.error.HTTPError as error:
+            return json.loads(error.read())
+        except OSError:
+            return {}
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self, seconds: float = 30) -> int:
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+    def wait(self, seconds: float = 60) -> int:
+        return self.process.wait(seconds)
+
+
+@dataclass
+class Deployment:
+    """Names, settings, and the hands of producers, consumers and operators, none of them of the worker's own code."""
+
+    servers: Servers
+    lanes: int = 2
+    name: str = field(default_factory=lambda: f"t{os.getpid()}-{next(_numbers)}")
+    overrides: dict[str, str] = field(default_factory=dict)
+    workers: list[WorkerProcess] = field(default_factory=list)
+    directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="partnership-test-")))
+
+    def __post_init__(self) -> None:
+        self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
+        self.db = self.mongo[self.name]
+        self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all"})
+        self.secrets = Secrets(SECRET)
+
+    # Workers ------------------------------------------------------------------------------------------------------
+
+    def environment(self, **overrides: str) -> dict[str, str]:
+        settings = {
+            "secret": SECRET,
+            "mongo_database": self.name,
+            "group": self.name,
+            "topic_prefix": f"{self.name}.",
+            "lanes": str(self.lanes),
+            "topic_partitions": "2",
+            "health_port": "0",
+            "session_timeout_seconds": "6",
+            "lane_close_seconds": "3",
+            **self.overrides,
+            **overrides,
+        }
+        kept = {key: value for key, value in os.environ.items() if not key.startswith("PARTNERSHIP_")}
+        own = {f"PARTNERSHIP_{key.upper()}": value for key, value in settings.items()}
+        servers = {"KAFKA_BOOTSTRAP": self.servers.kafka_bootstrap, "MONGO_URL": self.servers.mongo_url}
+        return {**kept, **servers, **own, "PYTHONPATH": str(ROOT)}
+
+    def settings(self, **overrides: str) -> Settings:
+        """The same settings for a part of the worker that runs inside of the test."""
+        environment = self.environment(**overrides)
+        fields = {key[len("PARTNERSHIP_") :].lower(): value for key, value in environment.items() if key.startswith("PARTNERSHIP_")}
+        return Settings(kafka_bootstrap=self.servers.kafka_bootstrap, mongo_url=self.servers.mongo_url, **fields)  # type: ignore[arg-type]
+
+    def start_worker(self, *module_and_arguments: str, **overrides: str) -> WorkerProcess:
+        """A worker, or a deliberately broken one: `start_worker("tests.support.broken", "kill_after_store", "3")`."""
+        arguments = module_and_arguments or ("worker", "run")
+        log_file = self.directory / f"worker-{len(self.workers)}.log"
+        output: IO[bytes] = log_file.open("wb")
+        process = subprocess.Popen(
+            [sys.executable, "-m", *arguments],
+            env=self.environment(**overrides),
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        output.close()
+        worker = WorkerProcess(process, log_file)
+        self.workers.append(worker)
+        return worker
+
+    def close(self) -> None:
+        for worker in self.workers:
+            if worker.process.poll() is None:
+                worker.process.send_signal(signal.SIGCONT)
+                worker.kill()
+        self.mongo.drop_database(self.name)
+        self.mongo.close()
+
+    # Producing and consuming, with librdkafka -----------------------------------------------------------------------
+
+    def topic(self, name: str) -> str:
+        return f"{self.name}.{name}"
+
+    def produce(self, topic: str, *values: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1) -> None:
+        """With librdkafka's own partitioner, which is not murmur2."""
+        errors: list[KafkaError] = []
+        for value in values:
+            self._producer.produce(
+                self.topic(topic), value=value, key=key, headers=headers, partition=partition,
+                on_delivery=lambda error, _: errors.append(error) if error else None,
+            )
+            self._producer.poll(0)
+        assert self._producer.flush(30) == 0
+        assert not errors, errors
+
+    def read(self, topic: str, isolation: str = "read_committed") -> list[Any]:
+        """All records of a topic up to its end, as a foreign consumer sees them."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.servers.kafka_bootstrap,
+                "group.id": f"{self.name}-reader",
+                "enable.auto.commit": False,
+                "isolation.level": isolation,
+                "enable.partition.eof": True,
+                "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
+            }
+        )
+        try:
+            name = self.topic(topic)
+            partitions = list(consumer.list_topics(name, timeout=10).topics[name].partitions)
+            consumer.assign([TopicPartition(name, partition, 0) for partition in partitions])
+            records, ended = [], set()
+            while len(ended) < len(partitions):
+                for message in consumer.consume(5000, timeout=0.3):
+                    if message.error() is None:
+                        records.append(message)
+                    elif message.error().code() == KafkaError._PARTITION_EOF:
+                        ended.add(message.partition())
+                    else:
+                        raise AssertionError(message.error())
+            return records
+        finally:
+            consumer.close()
+
+    def events(self, topic: str) -> list[dict[str, Any]]:
+        """The bodies of a topic's records."""
+        return [json.loads(record.value()) for record in self.read(topic)]
+
+    # Judging --------------------------------------------------------------------------------------------------------
+
+    def wait_decided(self, command_ids: Iterable[str], seconds: float = 60) -> None:
+        """Until each of these is in the journal and what it caused is published."""
+        wanted = list(command_ids)
+        wait_until(
+            lambda: self.db.journal.count_documents({"_id": {"$in": wanted}}) == len(wanted), seconds, "the journal"
+        )
+        self.wait_published(seconds)
+
+    def wait_published(self, seconds: float = 60) -> None:
+        """Until nothing that is stored is left to publish."""
+        wait_until(
+            lambda: all(lane["published"] == lane["stored"] for lane in self.db.lanes.find()), seconds, "publication"
+        )
+
+    def published(self) -> list[dict[str, Any]]:
+        """Every event and refusal of the topics."""
+        topics = [str(name) for name, row in TOPICS.items() if row.producer == "worker (lanes)" and name != "partnership.dead-letters"]
+        return [{**event, "topic": topic} for topic in topics for event in self.events(topic)]
+
+    def judge(self) -> list[dict[str, Any]]:
+        """P3 and the journal: every event that the journal holds is on its topic once, in its order, without gaps."""
+        events = self.published()
+        ids = [(event["topic"], event["id"]) for event in events]
+        assert len(ids) == len(set(ids)), f"doubled: {sorted({i for i in ids if ids.count(i) > 1})[:5]}"
+        expected = {
+            (record["topic"], json.loads(record["value"])["id"])
+            for entry in self.db.journal.find()
+            for record in entry["records"]
+            if record["topic"] not in ("partnership.lanes", "partnership.dead-letters")
+        }
+        assert set(ids) == expected, f"lost: {sorted(expected - set(ids))[:5]}, unknown: {sorted(set(ids) - expected)[:5]}"
+        last: dict[tuple[str, str], int] = {}
+        for event in events:
+            if event["topic"] == "partnership.rejections":
+                continue
+            place = (event["topic"], event["subject"])
+            sequence = event["data"]["sequence"]
+            assert sequence == last.get(place, 0) + 1, f"{place}: {sequence} after {last.get(place, 0)}"
+            last[place] = sequence
+        return events

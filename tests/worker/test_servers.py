@@ -1,0 +1,205 @@
+"""The servers that the other tests stand on: they keep what they promised through a kill, and they leave nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from pymongo import MongoClient
+from pymongo.errors import ServerSelectionTimeoutError
+
+from worker.servers import LocalKafka, LocalMongo, Servers, ServersUnavailableError, containers, start_servers
+from worker.servers.kafka import brokers_serving
+from worker.servers.running import local_servers, servers_of_environment
+
+ROOT = Path(__file__).parents[2]
+HOLD_SERVERS = """
+import sys, time
+from pathlib import Path
+from worker.servers.running import local_servers
+
+with local_servers(Path(sys.argv[1])) as servers:
+    print(servers.kafka.pid, servers.mongo.pid, flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def own() -> Iterator[tuple[LocalKafka, LocalMongo]]:
+    """Servers that these tests may kill, apart from those that all tests share."""
+    with local_servers() as servers:
+        assert servers.kafka is not None
+        assert servers.mongo is not None
+        yield servers.kafka, servers.mongo
+
+
+async def produce(bootstrap: str, topic: str, value: bytes) -> None:
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-writer", acks="all")
+    await producer.start()
+    try:
+        async with producer.transaction():
+            await producer.send_and_wait(topic, value)
+    finally:
+        await producer.stop()
+
+
+async def create_topic(bootstrap: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+async def first_value(bootstrap: str, topic: str) -> bytes | None:
+    consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        partition = TopicPartition(topic, 0)
+        consumer.assign([partition])
+        consumer.seek(partition, 0)
+        record = await consumer.getone()
+        value: bytes | None = record.value
+        return value
+    finally:
+        await consumer.stop()
+
+
+async def test_a_committed_record_survives_the_kill_of_kafka(own: tuple[LocalKafka, LocalMongo]) -> None:
+    kafka, _ = own
+    await create_topic(kafka.bootstrap, "survivor")
+    await produce(kafka.bootstrap, "survivor", b"still here")
+
+    kafka.kill()
+    assert not brokers_serving(kafka.port)
+    kafka.start()
+
+    assert await first_value(kafka.bootstrap, "survivor") == b"still here"
+
+
+def test_a_document_survives_the_kill_of_mongodb(own: tuple[LocalKafka, LocalMongo]) -> None:
+    _, mongo = own
+    with MongoClient[dict[str, object]](mongo.url) as client:
+        with client.start_session() as session, session.start_transaction():
+            client.kept.documents.insert_one({"_id": 1, "text": "still here"}, session=session)
+
+        mongo.kill()
+        mongo.start()
+
+        assert client.kept.documents.find_one({"_id": 1}) == {"_id": 1, "text": "still here"}
+
+
+def test_mongodb_takes_fail_points(own: tuple[LocalKafka, LocalMongo]) -> None:
+    _, mongo = own
+    with MongoClient[dict[str, object]](mongo.url) as client:
+        reply = client.admin.command("configureFailPoint", "failCommand", mode="off")
+
+    assert reply["ok"]
+
+
+def test_a_suspended_server_answers_nothing_and_a_resumed_one_goes_on(own: tuple[LocalKafka, LocalMongo]) -> None:
+    kafka, mongo = own
+    kafka.suspend()
+    mongo.suspend()
+    try:
+        assert not brokers_serving(kafka.port)
+        with (
+            MongoClient[dict[str, object]](mongo.url, serverSelectionTimeoutMS=300) as client,
+            pytest.raises(ServerSelectionTimeoutError),
+        ):
+            client.admin.command("ping")
+    finally:
+        kafka.resume()
+        mongo.resume()
+
+    kafka.wait_until_ready()
+    mongo.wait_until_ready()
+
+
+def test_start_of_a_running_server_leaves_it_alone(own: tuple[LocalKafka, LocalMongo]) -> None:
+    _, mongo = own
+    pid = mongo.pid
+
+    mongo.start()
+
+    assert mongo.pid == pid
+
+
+def test_a_stopped_server_leaves_no_process_and_a_free_port(own: tuple[LocalKafka, LocalMongo]) -> None:
+    for server in own:
+        pid = server.pid
+        assert pid is not None
+
+        server.stop()
+
+        assert server.pid is None
+        assert not psutil.pid_exists(pid)
+        server.start()
+
+
+def test_servers_end_with_the_process_that_started_them_even_after_sigkill(tmp_path: Path) -> None:
+    holder = subprocess.Popen(
+        [sys.executable, "-c", HOLD_SERVERS, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout is not None
+    with holder.stdout as output:
+        pids = [int(pid) for pid in output.readline().split()]
+        assert len(pids) == 2
+        assert all(map(psutil.pid_exists, pids))
+
+        holder.send_signal(signal.SIGKILL)
+        holder.wait()
+
+    eventually(lambda: not any(map(psutil.pid_exists, pids)))
+    eventually(lambda: not list(tmp_path.iterdir()))
+
+
+def test_a_process_that_is_not_ours_is_never_taken_for_the_server(tmp_path: Path) -> None:
+    server = LocalMongo(tmp_path)
+    (tmp_path / "pid").write_text(str(os.getpid()))
+
+    assert server.pid is None
+    server.kill()
+
+
+def test_a_server_keeps_its_port_from_one_start_to_the_next(tmp_path: Path) -> None:
+    assert LocalMongo(tmp_path).port == LocalMongo(tmp_path).port
+
+
+def test_servers_of_the_environment_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "kafka.example:9092")
+    monkeypatch.setenv("MONGO_URL", "mongodb://mongo.example")
+
+    with start_servers() as servers:
+        assert servers == Servers("kafka.example:9092", "mongodb://mongo.example")
+
+
+def test_half_an_environment_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KAFKA_BOOTSTRAP", "kafka.example:9092")
+    monkeypatch.delenv("MONGO_URL", raising=False)
+
+    with pytest.raises(ServersUnavailableError, match="MONGO_URL is not"):
+        servers_of_environment()
+
+
+def test_a_docker_engine_that_is_not_there_is_found_out_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")  # The discard port: nobody listens.
+    began = time.monotonic()
+
+    assert not containers.docker_answers()
+    assert time.monotonic() - began < 3
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.05)

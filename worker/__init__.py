@@ -1,0 +1,1 @@
+"""How it runs: everything that awaits. Intake, lanes, MongoDB, Kafka, health and the command line."""

@@ -1,0 +1,61 @@
+"""The command line: `partnership-worker` or `python -m worker`."""
+
+import asyncio
+import sys
+
+import structlog
+import typer
+
+from worker.app import Worker
+from worker.failures import StopWorker
+from worker.logs import configure_logs
+from worker.settings import SettingsError, load_settings
+
+EXIT_DEFECT = 1
+EXIT_SETTINGS = 2
+EXIT_OPERATOR = 3
+
+app = typer.Typer(no_args_is_help=True, add_completion=True, help="Background worker for partnerships.")
+log = structlog.get_logger("worker")
+
+
+@app.callback()
+def _commands() -> None:
+    """Keeps `run` a sub-command while it is the only one."""
+
+
+@app.command()
+def run() -> None:
+    """Run the worker until SIGTERM. Exit codes: 0 stopped, 1 defect, 2 settings, 3 an operator is needed."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        typer.echo(f"Wrong settings:\n{error}", err=True)
+        raise typer.Exit(EXIT_SETTINGS) from None
+    configure_logs(settings.log_format, settings.log_level)
+
+    async def main() -> None:
+        await Worker(settings).run()
+
+    try:
+        if sys.platform == "win32":
+            asyncio.run(main())
+        else:
+            import uvloop  # noqa: PLC0415 - not made for Windows
+
+            uvloop.run(main())
+    except StopWorker as error:
+        log.error("stopped: an operator is needed", reason=str(error))  # noqa: TRY400 - its text says it all
+        raise typer.Exit(EXIT_OPERATOR) from None
+    except Exception:
+        log.exception("stopped: a defect")
+        raise typer.Exit(EXIT_DEFECT) from None
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

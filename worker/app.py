@@ -1,0 +1,235 @@
+"""The composition root: the only place where the parts are joined."""
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka.errors import KafkaError
+from faststream import AckPolicy
+from faststream.kafka import KafkaBroker
+from faststream.kafka.message import KafkaMessage
+from pymongo.errors import PyMongoError
+
+from contracts.topics import COMMAND_TOPICS, TopicName
+from handlers.policy import Policy
+from worker.batch import Rules
+from worker.clock import backoff_seconds, monotonic_seconds
+from worker.failures import StopWorker
+from worker.health import make_health_app, serve
+from worker.intake import Intake
+from worker.kafka import FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX, Prober, client_options, faststream_security
+from worker.lane import State
+from worker.lanes import Lanes
+from worker.metrics import Metrics
+from worker.mongo.client import connect
+from worker.mongo.collections import prepare
+from worker.mongo.store import Store
+from worker.ownership import Tasks
+from worker.secrets import Secrets
+from worker.settings import Settings
+from worker.topics import prepare_topics
+
+POLL_MS = 5
+"""How long a subscriber waits for records, and after an empty wait once more: FastStream sleeps between two polls."""
+
+FETCHED_RECORDS_MAX = 2000
+INTAKE_SESSION = 1.0
+
+log = structlog.get_logger(__name__)
+
+
+class Worker:
+    """One worker: made from settings, run until it is told to stop or cannot go on."""
+
+    def __init__(self, settings: Settings, policy: Policy | None = None) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self._policy = policy or Policy()
+        self._ended = asyncio.Event()
+        self._error: BaseException | None = None
+        self._starting: str | None = "its start"
+        self._intake: Intake | None = None
+        self._lanes: Lanes | None = None
+        self._mongo_problem: str | None = None
+
+    def stop(self) -> None:
+        """Drain and end."""
+        self._ended.set()
+
+    def fail(self, error: BaseException) -> None:
+        """End because of this error; the first one counts."""
+        if self._error is None:
+            self._error = error
+        self._ended.set()
+
+    def problems(self) -> list[str]:
+        """Why the worker is not ready; empty when it is."""
+        if self._starting is not None or self._intake is None or self._lanes is None:
+            return [f"worker: waiting for {self._starting}"]
+        if self._ended.is_set():
+            return ["worker: stopping"]
+        mongo = [f"MongoDB: {self._mongo_problem}"] if self._mongo_problem else []
+        return mongo + self._intake.problems() + self._lanes.problems()
+
+    async def run(self) -> None:
+        """Run until `stop`.
+
+        Raises:
+            StopWorker: what only an operator can mend. Whatever else is a defect.
+        """
+        settings = self.settings
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(number, self.stop)
+        health = make_health_app(self.problems, self.metrics)
+        async with serve(health, settings.health_host, settings.health_port) as port:
+            log.info("health pages", host=settings.health_host, port=port)
+            work = asyncio.create_task(self._work())
+            ended = asyncio.create_task(self._ended.wait())
+            await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
+            self._ended.set()
+            ended.cancel()
+            try:
+                async with asyncio.timeout(settings.shutdown_seconds):
+                    await work
+            except TimeoutError:
+                log.warning("shutdown bound exceeded; what was under way is settled at the next start")
+        if self._error is not None:
+            raise self._error
+
+    async def _work(self) -> None:
+        settings = self.settings
+        client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
+        prober = Prober(settings)
+        tasks = Tasks(self.fail)
+        try:
+            partitions = await self._until_there("Kafka", lambda: prepare_topics(settings))
+            if partitions is None:
+                return
+            topology = {name.value.replace(".", "-"): count for name, count in partitions.items()}
+            done = await self._until_there("MongoDB", lambda: prepare(client, settings.mongo_database, topology))
+            if self._ended.is_set() and done is None:
+                return
+            rules = Rules(self._policy, Secrets(settings.secret.get_secret_value()), settings.lanes, partitions)
+            store = Store(client, settings.mongo_database)
+            broker = KafkaBroker(
+                **_broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
+            )
+            consumers: dict[str, Callable[[], AIOKafkaConsumer]] = {}
+            intake = Intake(settings, self.metrics, prober, lambda: consumers["intake"](), self.fail)
+            lanes = Lanes(settings, rules, store, self.metrics, prober, lambda: consumers["lanes"](), self.fail)
+            public = [settings.topic(name) for name in COMMAND_TOPICS]
+            consumers["intake"] = self._subscribe(broker, public, "-intake", intake.listener, intake.move)
+            consumers["lanes"] = self._subscribe(broker, [settings.topic(TopicName.LANES)], "", lanes.listener, lanes.dispatch)
+            self._intake, self._lanes = intake, lanes
+            await self._until_there("Kafka", broker.start)
+            self._starting = None
+            tasks.start(self._watch(store, intake, lanes), "watch")
+            await self._ended.wait()
+            # The lanes before the consumers: stop() of a consumer does not tell its listener.
+            log.info("draining")
+            await intake.close()
+            await lanes.close()
+            async with asyncio.timeout(settings.request_timeout_seconds):
+                await broker.stop()
+            log.info("drained")
+        except Exception as error:  # noqa: BLE001 - whatever ends the work ends the worker, with this error
+            self.fail(error)
+        finally:
+            await tasks.cancel()
+            await prober.close()
+            await client.close()
+
+    async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Try until the dependency is there (P7), or the worker is told to stop (then None)."""
+        number = 0
+        while not self._ended.is_set():
+            self._starting = name
+            try:
+                return await attempt()
+            except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
+                number += 1
+                log.warning("waiting", dependency=name, error=repr(error)[:300], attempt=number)
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(backoff_seconds(number)):
+                        await self._ended.wait()
+        return None
+
+    def _subscribe(
+        self,
+        broker: KafkaBroker,
+        topics: list[str],
+        group_suffix: str,
+        listener: Any,  # noqa: ANN401 - aiokafka has no types
+        take: Callable[[Sequence[ConsumerRecord]], Awaitable[None]],
+    ) -> Callable[[], AIOKafkaConsumer]:
+        settings = self.settings
+        subscriber = broker.subscriber(
+            *topics,
+            group_id=f"{settings.group}{group_suffix}",
+            batch=True,
+            max_records=FETCHED_RECORDS_MAX,
+            batch_timeout_ms=POLL_MS,
+            fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
+            # Offsets are committed by name, never by FastStream's ack(), which commits whatever was fetched.
+            ack_policy=AckPolicy.MANUAL,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=int(settings.session_timeout_seconds * 1000),
+            heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
+            rebalance_timeout_ms=int((settings.session_timeout_seconds + settings.lane_close_seconds) * 1000),
+            listener=listener,
+            parser=_parse,
+            decoder=_raw,
+        )
+
+        async def handle(records: Sequence[ConsumerRecord]) -> None:
+            try:
+                await take(records)
+            except Exception as error:  # noqa: BLE001 - FastStream would log it and go on behind the records
+                self.fail(error)
+
+        subscriber(handle)
+        return lambda: subscriber.consumer
+
+    async def _watch(self, store: Store, intake: Intake, lanes: Lanes) -> None:
+        """Keep readiness true, and end a worker that stands still although everything it needs answers."""
+        while True:
+            try:
+                async with asyncio.timeout(self.settings.request_timeout_seconds):
+                    await store.ping()
+                self._mongo_problem = None
+            except (PyMongoError, TimeoutError) as error:
+                self._mongo_problem = type(error).__name__
+            found = self.problems()
+            self.metrics.ready.set(0 if found else 1)
+            for state in State:
+                self.metrics.lanes.labels(state.value).set(sum(l.state is state for l in lanes.lanes.values()))
+            self.metrics.waiting.set(sum(lane.waiting_records for lane in lanes.lanes.values()))
+            await asyncio.sleep(1)
+
+
+def _broker_options(settings: Settings) -> dict[str, Any]:
+    options = client_options(settings)
+    return {
+        "bootstrap_servers": options["bootstrap_servers"],
+        "client_id": options["client_id"],
+        "request_timeout_ms": options["request_timeout_ms"],
+        "security": faststream_security(settings),
+    }
+
+
+async def _parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:
+    """A parser that cannot raise: FastStream's own decodes headers, and skips a batch that has one it cannot."""
+    first = raw[0]
+    return KafkaMessage(raw_message=raw, body=b"", correlation_id=f"{first.topic}:{first.partition}:{first.offset}", consumer=None)  # type: ignore[arg-type]
+
+
+async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
+    return message.raw_message  # type: ignore[return-value]

@@ -1,0 +1,358 @@
+"""Step 3 of a lane: decide a batch in log order, and encode all that comes of it. Pure: no await, no clock."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from bson.errors import BSONError
+
+from contracts.message import CommandMessage, Event
+from contracts.rejections import CommandAnswered, RejectionCode
+from contracts.topics import TopicName
+from handlers.decision import Context, Internal, Rejected
+from handlers.documents import Customer, Documents, Needs, Partner, Partnership, needs
+from handlers.outcome import Outcome as Decided
+from handlers.outcome import outcome, rejection
+from handlers.policy import Policy
+from worker import journal
+from worker.clock import from_milliseconds
+from worker.dead_letters import HANDLER_FAILED, NOT_STORABLE, dead_letter, where
+from worker.decode import Item, Readable, Undecodable
+from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
+from worker.failures import Unstorable
+from worker.mongo.store import COLLECTION_OF, Changes, Document, LaneDocument, Loaded, document_to_bson, to_bson
+from worker.partitioning import lane_of
+from worker.records import SIGNATURE_HEADER, Headers, Outgoing, header
+from worker.secrets import Secrets
+
+ID_CHARACTERS_MAX = 128
+TRACE_HEADER = "traceparent"
+TRACE_BYTES_MAX = 128
+
+NOT_ENCODABLE = (OverflowError, RecordTooLarge, BSONError, ValueError, TypeError)
+"""What encoding a decision raises when it has a value that BSON or a topic cannot take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What every decision of this worker depends on besides the log and the documents."""
+
+    policy: Policy
+    secrets: Secrets
+    lanes: int
+    partitions: dict[TopicName, int]
+    decide: Callable[[Documents, CommandMessage, Context], Decided] = outcome
+
+
+@dataclass(slots=True)
+class Result:
+    """What a batch came to: what to store, what to publish then, and what to tell about it."""
+
+    lane: LaneDocument
+    changes: Changes
+    records: list[Outgoing]
+    outcomes: dict[str, int]
+    subjects: list[tuple[str, bool]]
+    first_failure: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a batch must look up: ids that the journal may know, and what each command needs."""
+
+    entry_ids: list[str]
+    needs: list[Needs]
+
+    @classmethod
+    def by(cls, items: Sequence[Item]) -> "Wanted":
+        """What these items want."""
+        entry_ids: list[str] = []
+        wanted: list[Needs] = []
+        for item in items:
+            if isinstance(item.decoded, Readable):
+                entry_ids.append(item.decoded.message.id)
+                wanted.append(needs(item.decoded.message))
+            if not _takes_its_command_id(item):
+                entry_ids.append(item.position_id)
+        return cls(entry_ids, wanted)
+
+
+def reused(items: Sequence[Item], digests: dict[str, bytes]) -> list[Item]:
+    """The items whose command id is taken by another body, in the journal or earlier in the batch."""
+    taken = dict(digests)
+    found = []
+    for item in items:
+        if isinstance(item.decoded, Readable) and _takes_its_command_id(item):
+            first = taken.setdefault(item.decoded.message.id, item.decoded.digest)
+            if first != item.decoded.digest:
+                found.append(item)
+    return found
+
+
+def decide_batch(
+    rules: Rules, lane: LaneDocument, loaded: Loaded, items: Sequence[Item], condemned: str | None = None
+) -> Result:
+    """Decide the items in their order.
+
+    `condemned` is given with a batch of one that MongoDB would not take: the item becomes a dead letter for it.
+
+    Raises:
+        Unstorable: when a document of the batch cannot be stored; a smaller batch finds out whose.
+    """
+    batch = _Batch(rules, lane, loaded, condemned)
+    for item in items:
+        batch.take(item)
+    return batch.result(items[-1].record.offset + 1)
+
+
+def _takes_its_command_id(item: Item) -> bool:
+    decoded = item.decoded
+    if isinstance(decoded, Undecodable) or decoded.message.data.dry_run:
+        return False
+    return decoded.internal or not decoded.message.id.startswith("~")
+
+
+@dataclass(slots=True)
+class _Batch:
+    rules: Rules
+    lane: LaneDocument
+    loaded: Loaded
+    condemned: str | None
+    now: datetime = field(init=False)
+    now_ms: int = field(init=False)
+    revs: dict[tuple[type[Document], str], int] = field(default_factory=dict)
+    entries: list[Any] = field(default_factory=list)
+    letters: list[Any] = field(default_factory=list)
+    records: list[Outgoing] = field(default_factory=list)
+    outcomes: dict[str, int] = field(default_factory=dict)
+    subjects: list[tuple[str, bool]] = field(default_factory=list)
+    first_failure: str | None = None
+
+    def __post_init__(self) -> None:
+        self.now_ms = self.lane.now_ms
+
+    # One record, in six ways to end ---------------------------------------------------------------------------
+
+    def take(self, item: Item) -> None:
+        # The public topic's append time: a command that waited for us was not late (P7). Never beyond the lane log's
+        # own, whatever a record claims, and never below the lane's last.
+        self.now_ms = max(self.now_ms, min(item.source.timestamp_ms, item.record.timestamp))
+        self.now = from_milliseconds(self.now_ms)
+        decoded = item.decoded
+        entry_id = decoded.message.id if _takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
+        known = self.loaded.digests.get(entry_id)
+        if known is not None:
+            if isinstance(decoded, Undecodable) or known == decoded.digest:
+                self._count("repeated")
+                return
+            entry_id = item.position_id
+            if entry_id in self.loaded.digests:
+                self._count("repeated")
+                return
+            self._refuse(entry_id, item, decoded, RejectionCode.COMMAND_ID_REUSED, {"first_outcome_stands": True})
+        elif isinstance(decoded, Undecodable):
+            self._bury(entry_id, item, decoded.reason.value, decoded.error)
+        elif self.condemned is not None:
+            self._fail(entry_id, item, decoded, NOT_STORABLE, self.condemned)
+        elif decoded.message.id.startswith("~") and not decoded.internal:
+            self._refuse(entry_id, item, decoded, RejectionCode.NOT_AUTHORIZED, {"reason": "ids with ~ are reserved"})
+        else:
+            try:
+                self._decide(entry_id, item, decoded)
+            except Exception as error:  # noqa: BLE001 - a handler's defect must hurt its own message only (P6)
+                self._fail(entry_id, item, decoded, HANDLER_FAILED, where(error))
+
+    def _decide(self, entry_id: str, item: Item, decoded: Readable) -> None:
+        message = decoded.message
+        before = self._documents(message)
+        decided = self.rules.decide(before, message, Context(self.now, self.rules.policy, self.rules.secrets.token))
+        headers = _trace(item)
+        if message.data.dry_run:
+            answer = _answer(message, decided)
+            record = self._event(answer, f"{entry_id}:1", message.subject, message.partner_id, message, headers)
+            self._enter(entry_id, item, journal.Outcome.ANSWERED, [(record, None)])
+            return
+        if decided.rejection is not None:
+            refusal = decided.rejection
+            record = self._event(refusal, f"{entry_id}:1", message.subject, message.partner_id, message, headers)
+            code = refusal.code.value
+            self._enter(entry_id, item, journal.Outcome.REFUSED, [(record, None)], code=code)
+        else:
+            records: list[tuple[Outgoing, Any]] = []
+            for number, event in enumerate(decided.events, 1):
+                record = self._event(
+                    event.event, f"{entry_id}:{number}", event.subject, event.partner_id, message, headers
+                )
+                records.append((record, event.event))
+            records += [
+                (self._internal(internal, number, message), None) for number, internal in enumerate(decided.internal, 1)
+            ]
+            changed = _changed(before, decided.documents)
+            changes = [{"kind": COLLECTION_OF[type(d)], "id": d.id, "rev": d.rev} for d in changed]
+            self._enter(entry_id, item, journal.Outcome.ACCEPTED, records, changes=changes)
+            for document in changed:
+                self._put(document)
+        self.subjects.append((message.subject, False))
+
+    def _refuse(
+        self, entry_id: str, item: Item, decoded: Readable, code: RejectionCode, details: dict[str, object]
+    ) -> None:
+        message = decoded.message
+        rejected = rejection(Rejected(code, details), message)
+        record = self._event(
+            rejected, f"{entry_id}:1", message.subject, message.partner_id, message, _trace(item)
+        )
+        self._enter(entry_id, item, journal.Outcome.REFUSED, [(record, None)], code=code.value)
+
+    def _fail(self, entry_id: str, item: Item, decoded: Readable, reason: str, error: str) -> None:
+        message = decoded.message
+        self.subjects.append((message.subject, True))
+        self.first_failure = self.first_failure or f"{message.data.wire_type()} {message.id} ({reason}: {error})"
+        self._bury(entry_id, item, reason, error)
+
+    def _bury(self, entry_id: str, item: Item, reason: str, error: str) -> None:
+        partition = self._partition(TopicName.DEAD_LETTERS)
+        record, letter = dead_letter(entry_id, item, reason, error, self.lane.lane, partition, self.now)
+        self.letters.append(to_bson(letter))
+        self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=reason)
+
+    def _enter(  # noqa: PLR0913 - the columns of a row
+        self,
+        entry_id: str,
+        item: Item,
+        result: journal.Outcome,
+        records: list[tuple[Outgoing, Any]],
+        *,
+        code: str | None = None,
+        changes: list[dict[str, Any]] | None = None,
+    ) -> None:
+        rows = [journal.record_to_bson(record, event) for record, event in records]
+        entry = journal.entry(entry_id, item, self.lane.lane, self.now, result, rows, code, changes)
+        self.entries.append(to_bson(entry))
+        # Only after everything that can fail: up to here nothing of this batch was touched.
+        self.records.extend(record for record, _ in records)
+        self.loaded.digests[entry_id] = item.decoded.digest if isinstance(item.decoded, Readable) else b""
+        self._count(result.value)
+
+    # Documents ------------------------------------------------------------------------------------------------
+
+    def _documents(self, message: CommandMessage) -> Documents:
+        need, loaded = needs(message), self.loaded
+        partnership = loaded.partnerships.get(need.partnership_id) if need.partnership_id else None
+        customer_id = need.customer_id or (partnership.customer_id if partnership else None)
+        offers = {offer for key in need.offer_keys for offer in loaded.offers.get(key, ())}
+        return Documents(
+            partner=loaded.partners.get(need.partner_id) if need.partner_id else None,
+            customer=loaded.customers.get(customer_id) if customer_id else None,
+            partnership=partnership,
+            open_offers=tuple(sorted(offers)),
+        )
+
+    def _put(self, document: Document) -> None:
+        self.revs.setdefault((type(document), document.id), document.rev - 1)
+        loaded = self.loaded
+        match document:
+            case Partner():
+                loaded.partners[document.id] = document
+            case Customer():
+                loaded.customers[document.id] = document
+            case Partnership():
+                before = loaded.partnerships.get(document.id)
+                for key in before.open_keys if before else ():
+                    loaded.offers.get(key, set()).discard(document.id)
+                for key in document.open_keys:
+                    loaded.offers.setdefault(key, set()).add(document.id)
+                loaded.partnerships[document.id] = document
+
+    # Records --------------------------------------------------------------------------------------------------
+
+    def _partition(self, topic: TopicName) -> int:
+        # By lane, not by key: the events of one partnership stay together all the same, and a transaction has one
+        # partition of each topic to mark instead of all of them (decision 0008).
+        return self.lane.lane % self.rules.partitions[topic]
+
+    def _event(  # noqa: PLR0913 - the attributes of an event
+        self, event: Event, event_id: str, subject: str, partner_id: str, cause: CommandMessage, headers: Headers
+    ) -> Outgoing:
+        value = cloud_event(event, event_id, subject, partner_id, cause, self.now)
+        token = getattr(event, "token", None)
+        return Outgoing(
+            topic=event.TOPIC,
+            partition=self._partition(event.TOPIC),
+            key=subject.encode(),
+            value=value,
+            headers=headers,
+            token=(token.purpose, token.subject, token.number) if token else None,
+        )
+
+    def _internal(self, internal: Internal, number: int, cause: CommandMessage) -> Outgoing:
+        command_id = f"~{number}:{cause.id}"
+        if len(command_id) > ID_CHARACTERS_MAX:
+            command_id = f"~{number}:{hashlib.blake2b(cause.id.encode(), digest_size=16).hexdigest()}"
+        value = cloud_event(internal.command, command_id, internal.subject, internal.partner_id, cause, self.now)
+        return Outgoing(
+            topic=TopicName.LANES,
+            partition=lane_of(internal.partner_id, self.rules.lanes),
+            key=internal.partner_id.encode(),
+            value=value,
+            headers=((SIGNATURE_HEADER, self.rules.secrets.seal(value)),),
+        )
+
+    # The end --------------------------------------------------------------------------------------------------
+
+    def result(self, stored: int) -> Result:
+        documents: dict[str, list[tuple[str, int, Any]]] = {}
+        for (kind, key), rev in self.revs.items():
+            try:
+                encoded = document_to_bson(self._current(kind, key))
+            except NOT_ENCODABLE as error:
+                raise Unstorable(where(error)) from error
+            documents.setdefault(COLLECTION_OF[kind], []).append((key, rev, encoded))
+        return Result(
+            lane=replace(self.lane, stored=stored, now_ms=self.now_ms),
+            changes=Changes(self.entries, documents, self.letters),
+            records=self.records,
+            outcomes=self.outcomes,
+            subjects=self.subjects,
+            first_failure=self.first_failure,
+        )
+
+    def _current(self, kind: type[Document], key: str) -> Document:
+        if kind is Partner:
+            return self.loaded.partners[key]
+        return self.loaded.customers[key] if kind is Customer else self.loaded.partnerships[key]
+
+    def _count(self, name: str) -> None:
+        self.outcomes[name] = self.outcomes.get(name, 0) + 1
+
+
+def _changed(before: Documents, after: Documents) -> list[Document]:
+    pairs: tuple[tuple[Document | None, Document | None], ...] = (
+        (before.partner, after.partner),
+        (before.customer, after.customer),
+        (before.partnership, after.partnership),
+    )
+    return [new for old, new in pairs if new is not None and new is not old]
+
+
+def _answer(message: CommandMessage, decided: Decided) -> Event:
+    rejection = decided.rejection
+    return CommandAnswered(
+        actor=message.data.actor,
+        command_id=message.id,
+        command_type=message.data.wire_type(),
+        would="accept" if rejection is None else "refuse",
+        events=[event.event.wire_type() for event in decided.events],
+        code=rejection.code if rejection else None,
+        details=rejection.details if rejection else {},
+    )
+
+
+def _trace(item: Item) -> Headers:
+    """The trace that a producer began (W3C traceparent), handed on with everything that came of its command."""
+    value = header(item.record.headers, TRACE_HEADER)
+    if value is None or len(value) > TRACE_BYTES_MAX:
+        return (CONTENT_TYPE_HEADER,)
+    return (CONTENT_TYPE_HEADER, (TRACE_HEADER, value))

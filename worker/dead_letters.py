@@ -1,0 +1,68 @@
+"""Dead letters: what could not be handled, kept byte for byte, as a record for the topic and as a document."""
+
+import hashlib
+import traceback
+from datetime import datetime
+from typing import Any
+
+from contracts.topics import TopicName
+from worker.decode import Item, Readable
+from worker.mongo.store import binary
+from worker.records import SOURCE_HEADER, Outgoing
+
+HANDLER_FAILED = "HANDLER_FAILED"
+NOT_STORABLE = "NOT_STORABLE"
+
+HEADER_BYTES_MAX = 1024
+"""Headers of the record that are copied to the topic; larger ones are in the document only."""
+
+ORIGINAL_HEADERS_MAX = 50
+
+
+def where(error: BaseException) -> str:
+    """Class and place of a fault. Not its text: that can hold what was in the message."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    return f"{type(error).__name__} at {places}" if places else type(error).__name__
+
+
+def dead_letter(  # noqa: PLR0913 - the columns of a row
+    letter_id: str, item: Item, reason: str, error: str, lane: int, partition: int, now: datetime
+) -> tuple[Outgoing, dict[str, Any]]:
+    """The record for the dead-letter topic, and the document that operators work with."""
+    record, source = item.record, item.source
+    message = item.decoded.message if isinstance(item.decoded, Readable) else None
+    undecodable = None if isinstance(item.decoded, Readable) else item.decoded
+    command_type = message.data.wire_type() if message else undecodable and undecodable.command_type
+    fingerprint = hashlib.sha256(f"{reason}\0{command_type}\0{error}".encode()).hexdigest()[:12]
+    original = [(name, value) for name, value in record.headers if name != SOURCE_HEADER]
+    headers: list[tuple[str, bytes | None]] = [
+        (name, value) for name, value in original[:ORIGINAL_HEADERS_MAX] if len(value or b"") <= HEADER_BYTES_MAX
+    ]
+    headers += [
+        ("dead-letter-id", letter_id.encode()),
+        ("dead-letter-reason", reason.encode()),
+        ("dead-letter-error", error.encode("utf-8", "replace")),
+        ("dead-letter-fingerprint", fingerprint.encode()),
+        ("dead-letter-source", f"{source.topic}:{source.partition}:{source.offset}".encode()),
+    ]
+    outgoing = Outgoing(TopicName.DEAD_LETTERS, partition, record.key, record.value, tuple(headers))
+    document = {
+        "_id": letter_id,
+        "state": "open",
+        "at": now,
+        "reason": reason,
+        "error": error,
+        "fingerprint": fingerprint,
+        "lane": lane,
+        "offset": record.offset,
+        "source": {"topic": source.topic, "partition": source.partition, "offset": source.offset},
+        "command_id": message.id if message else undecodable and undecodable.command_id,
+        "type": command_type,
+        "subject": message.subject if message else undecodable and undecodable.subject,
+        "partner": message.partner_id if message else undecodable and undecodable.partner_id,
+        "key": binary(record.key),
+        "value": binary(record.value),
+        "headers": [[name, binary(value)] for name, value in original],
+    }
+    return outgoing, document

@@ -1,0 +1,137 @@
+"""Step 1 of a lane: bytes → command, or the reason why not. Never raises because of what a record holds."""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import orjson
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from contracts.message import CommandFrame, CommandMessage
+from contracts.registry import COMMANDS, INTERNAL
+from contracts.topics import COMMAND_BYTES_MAX
+from worker.records import SIGNATURE_HEADER, Source, header
+from worker.secrets import Secrets
+
+ERROR_CHARACTERS_MAX = 500
+"""Of an error's text in a dead letter: enough to act on, too little to carry a body along."""
+
+
+class Unreadable(StrEnum):
+    """Why a record cannot be read as a command."""
+
+    EMPTY = "EMPTY"
+    TOO_LARGE = "TOO_LARGE"
+    NOT_JSON = "NOT_JSON"
+    NOT_A_CLOUD_EVENT = "NOT_A_CLOUD_EVENT"
+    UNKNOWN_TYPE = "UNKNOWN_TYPE"
+    INVALID_DATA = "INVALID_DATA"
+
+
+@dataclass(frozen=True, slots=True)
+class Readable:
+    """A command, and the digest by which a repeat is told from another command with the same id (P2)."""
+
+    message: CommandMessage
+    digest: bytes
+    internal: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Undecodable:
+    """What could not be read, with as much of its frame as could."""
+
+    reason: Unreadable
+    error: str
+    command_id: str | None = None
+    command_type: str | None = None
+    subject: str | None = None
+    partner_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One record of a lane, decoded as far as it can be."""
+
+    record: ConsumerRecord
+    source: Source
+    decoded: Readable | Undecodable
+
+    @property
+    def position_id(self) -> str:
+        """The id of its journal entry where it has no command id of its own."""
+        return self.source.position_id(self.record.value)
+
+
+def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
+    """Decode one record of the lane log."""
+    return Item(record, Source.of(record), _decode(record, secrets))
+
+
+def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
+    value = record.value
+    if not value:
+        return Undecodable(Unreadable.EMPTY, "the record has no value")
+    if len(value) > COMMAND_BYTES_MAX:
+        return Undecodable(Unreadable.TOO_LARGE, f"{len(value)} bytes; a command may have {COMMAND_BYTES_MAX}")
+    try:
+        body = orjson.loads(value)
+    except orjson.JSONDecodeError as error:
+        return Undecodable(Unreadable.NOT_JSON, str(error)[:ERROR_CHARACTERS_MAX])
+    if not isinstance(body, dict):
+        return Undecodable(Unreadable.NOT_A_CLOUD_EVENT, f"a JSON object is needed, this is {type(body).__name__}")
+    try:
+        frame = CommandFrame.model_validate(body)
+    except ValidationError as error:
+        return _undecodable(Unreadable.NOT_A_CLOUD_EVENT, _explain(error), body)
+
+    internal = False
+    command = COMMANDS.get(frame.type)
+    if command is None and frame.type in INTERNAL:
+        # Only a sealed one is ours; anybody can publish a record that says it is.
+        internal = secrets.is_sealed(value, header(record.headers, SIGNATURE_HEADER))
+        command = INTERNAL[frame.type] if internal else None
+    if command is None:
+        return _undecodable(Unreadable.UNKNOWN_TYPE, f"no command has the type {frame.type!r}", body)
+
+    data = body.get("data")
+    try:
+        message = CommandMessage(
+            id=frame.id,
+            subject=frame.subject,
+            partner_id=frame.partitionkey,
+            data=command.model_validate(data),
+            correlation_id=frame.correlationid,
+        )
+        return Readable(message, digest_of(frame, data), internal)
+    except ValidationError as error:
+        return _undecodable(Unreadable.INVALID_DATA, _explain(error), body)
+    except (TypeError, RecursionError) as error:  # orjson.dumps nests less deep than orjson.loads
+        return _undecodable(Unreadable.INVALID_DATA, str(error)[:ERROR_CHARACTERS_MAX], body)
+
+
+def digest_of(frame: CommandFrame, data: object) -> bytes:
+    """16 bytes that are the same for a repeat, whatever its time, tracing, white space and order of keys.
+
+    Made from the data as sent, not as read: a release that reads a new field must not take an old command's repeat
+    for another command.
+    """
+    canonical = orjson.dumps([frame.type, frame.subject, frame.partitionkey, data], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(canonical, digest_size=16).digest()
+
+
+def _undecodable(reason: Unreadable, error: str, body: dict[str, Any]) -> Undecodable:
+    def text(name: str) -> str | None:
+        value = body.get(name)
+        return value if isinstance(value, str) and 0 < len(value) <= 128 else None  # noqa: PLR2004 - as Id
+
+    return Undecodable(reason, error, text("id"), text("type"), text("subject"), text("partitionkey"))
+
+
+def _explain(error: ValidationError) -> str:
+    """Field and rule of each problem, without the value: it may be personal data."""
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    text = "; ".join(f"{'.'.join(str(part) for part in p['loc']) or 'data'}: {p['msg']}" for p in problems[:10])
+    return text[:ERROR_CHARACTERS_MAX]

@@ -1,0 +1,98 @@
+"""What is done about what went wrong: one table, and the limit that tells a bad release from bad messages."""
+
+from collections import deque
+from enum import Enum
+
+from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
+from bson.errors import BSONError
+from pymongo.errors import DocumentTooLarge, InvalidDocument, OperationFailure, PyMongoError
+
+BECAUSE_OF_THE_MESSAGE = frozenset({2, 9, 22, 10334, 17280, 17419, 17420})
+"""MongoDB error codes that a document can cause: BadValue, FailedToParse, InvalidBSON, object or key too large."""
+
+
+class StopWorker(Exception):
+    """Nobody but an operator can help: the worker ends with this text and a non-zero exit code. Nothing is lost."""
+
+
+class Fenced(Exception):
+    """Another worker owns this lane now."""
+
+
+class TooManyConflicts(Exception):
+    """The batch met other lanes at the same customers again and again: a smaller one has better chances."""
+
+
+class Unstorable(Exception):
+    """A document or entry of this batch cannot be stored, and will not be at the next try either."""
+
+
+class Fate(Enum):
+    """What becomes of a lane whose batch failed."""
+
+    REOPEN = "start again from what is stored, after a pause"  # a sick dependency, an unknown outcome
+    YIELD = "the same after more than a heartbeat: by then a worker that lost the lane knows it"
+    HALVE = "the same with half as many records, until the culprit is alone and becomes a dead letter"
+    STOP = "end the worker"
+
+
+def fate_of(error: BaseException) -> Fate:
+    """The failures table (P6, P7). What is not in it is a defect of ours: end the worker, crash only."""
+    match error:
+        case StopWorker():
+            return Fate.STOP
+        case Unstorable() | TooManyConflicts() | DocumentTooLarge() | InvalidDocument() | BSONError():
+            return Fate.HALVE
+        case OperationFailure() if error.code in BECAUSE_OF_THE_MESSAGE:
+            return Fate.HALVE
+        case Fenced() | ProducerFenced() | InvalidProducerEpoch():
+            return Fate.YIELD
+        case KafkaError() | PyMongoError() | TimeoutError() | OSError():
+            return Fate.REOPEN
+        case _:
+            return Fate.STOP
+
+
+FEW = 5
+"""Failing partnerships below this say nothing about a share: one of two is 50 %."""
+
+
+class FailureLimit:
+    """Counts the different partnerships that fail after decoding (settings `failing_*`).
+
+    A message that cannot be read is its producer's fault and does not count; a handler that fails on many partnerships
+    is ours, and going on would turn a topic into dead letters.
+    """
+
+    MEMORY = 10_000
+    """Partnerships remembered; older ones are forgotten first, which only makes the limit a little sharper."""
+
+    def __init__(self, partnerships_max: int, share_max: float, window_seconds: float) -> None:
+        self._partnerships_max = partnerships_max
+        self._share_max = share_max
+        self._window_seconds = window_seconds
+        self._seen: deque[tuple[float, str, bool]] = deque(maxlen=self.MEMORY)
+
+    def check(self, now_seconds: float, subjects: list[tuple[str, bool]], first_failure: str | None) -> None:
+        """Judge the (subject, failed) pairs of a batch that is decided and not stored.
+
+        Raises:
+            StopWorker: when too many different partnerships failed within the window.
+        """
+        if first_failure is None:
+            return
+        since = now_seconds - self._window_seconds
+        recent = [(subject, failed) for at, subject, failed in self._seen if at >= since] + subjects
+        failed = {subject for subject, has_failed in recent if has_failed}
+        share = len(failed) / len({subject for subject, _ in recent})
+        if len(failed) >= self._partnerships_max or (len(failed) >= FEW and share > self._share_max):
+            msg = (
+                f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, the last: "
+                f"{first_failure}. This looks like a bad release, not like bad messages: the batch was not stored. "
+                "Roll back or mend the handler; the commands are still in the lane log and will be decided then."
+            )
+            raise StopWorker(msg)
+
+    def note(self, now_seconds: float, subjects: list[tuple[str, bool]]) -> None:
+        """Remember the pairs of a batch that is stored."""
+        self._seen.extend((now_seconds, subject, failed) for subject, failed in subjects)

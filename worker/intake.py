@@ -1,0 +1,215 @@
+"""Intake: from the public command topics to the lane log. Moves bytes, decides nothing, knows no MongoDB.
+
+At least once is enough here: a second copy in the lane log is a repeat. Once a record is there, its order is fixed.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import orjson
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
+from aiokafka.errors import IllegalStateError, KafkaError
+
+from contracts.topics import COMMAND_BYTES_MAX, TopicName
+from worker.clock import backoff_seconds, monotonic_seconds
+from worker.cursor import Cursor
+from worker.kafka import Batches, Prober, check_start, make_producer, make_reader, stop_client
+from worker.metrics import Metrics
+from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
+from worker.partitioning import lane_of
+from worker.records import Source
+from worker.settings import Settings
+
+ID_CHARACTERS_MAX = 128
+
+log = structlog.get_logger(__name__)
+
+
+def lane_for(record: ConsumerRecord, lanes: int) -> int:
+    """The lane of the partner in the body. Key and partition do not count: producers' libraries hash differently.
+
+    A record with no partner to read goes by its source partition, so that such ones keep their order.
+    """
+    value = record.value
+    if value and len(value) <= COMMAND_BYTES_MAX:
+        try:
+            partner = orjson.loads(value)["partitionkey"]
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            pass
+        else:
+            if isinstance(partner, str) and 0 < len(partner) <= ID_CHARACTERS_MAX:
+                return lane_of(partner, lanes)
+    return lane_of(f"{record.topic}:{record.partition}", lanes)
+
+
+def in_order_of_time(records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
+    """By append time across partitions, and never against the order within one, even when a broker's clock went back."""
+    latest: dict[tuple[str, int], int] = {}
+    times = []
+    for record in records:
+        place = (record.topic, record.partition)
+        latest[place] = max(latest.get(place, 0), record.timestamp)
+        times.append(latest[place])
+    return [records[index] for index in sorted(range(len(records)), key=times.__getitem__)]
+
+
+class Intake:
+    """Owns partitions of the public topics, and appends their records to the lane log."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        metrics: Metrics,
+        prober: Prober,
+        consumer: Callable[[], AIOKafkaConsumer],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.assigned = False
+        self.last_progress_seconds = monotonic_seconds()
+        self.waiting_for: str | None = None
+        self.listener = Listener(self._assign, self._revoke, fail)
+        self._settings = settings
+        self._lane_log = settings.topic(TopicName.LANES)
+        self._metrics = metrics
+        self._prober = prober
+        self._consumer = consumer
+        self._cursors: dict[TopicPartition, Cursor] = {}
+        self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._tasks = Tasks(fail)
+        self._guard = GapGuard("intake", prober, metrics, self._tasks)
+        self._producer: AIOKafkaProducer | None = None
+        self._moving = asyncio.Lock()
+
+    async def move(self, records: Sequence[ConsumerRecord]) -> None:
+        """Append a batch to the lane log, then commit its offsets. Returns when that is done or not ours to do."""
+        async with self._moving:
+            consumer = self._consumer()
+            owned: dict[TopicPartition, Cursor] = {}
+            taken: list[ConsumerRecord] = []
+            for partition, run in by_partition(records):
+                cursor = self._cursors.get(partition)
+                if cursor is not None:
+                    new = self._guard.take(consumer, partition, cursor, run)
+                    if new:
+                        owned[partition] = cursor
+                        taken.extend(new)
+            if taken:
+                await self._append(in_order_of_time(taken), owned)
+                await self._commit(consumer, owned)
+                self.last_progress_seconds = monotonic_seconds()
+
+    def problems(self) -> list[str]:
+        """Why intake is not ready; empty when it is."""
+        if not self.assigned:
+            return ["intake: no assignment yet"]
+        if self.waiting_for is not None:
+            return [f"intake: waiting for {self.waiting_for}"]
+        return [f"intake: opening {len(self._opening)} partitions"] if self._opening else []
+
+    async def close(self) -> None:
+        """Finish the batch under way within its bound, then let go."""
+        await self._revoke(set(self._cursors))
+        await self._tasks.cancel()
+        await self._drop_producer()
+
+    # Moving -------------------------------------------------------------------------------------------------------
+
+    async def _append(self, records: list[ConsumerRecord], owned: dict[TopicPartition, Cursor]) -> None:
+        attempt = 0
+        while any(self._cursors.get(partition) is cursor for partition, cursor in owned.items()):
+            try:
+                async with asyncio.timeout(self._settings.request_timeout_seconds):
+                    if self._producer is None:
+                        self._producer = make_producer(self._settings)
+                        await self._producer.start()
+                    batches = Batches(self._producer)
+                    for record in records:
+                        source = Source(record.topic, record.partition, record.offset, record.timestamp)
+                        headers = [*record.headers, source.to_header()]
+                        lane = lane_for(record, self._settings.lanes)
+                        batches.add(self._lane_log, lane, record.key, record.value, headers, None)
+                    await batches.send()
+            except (KafkaError, TimeoutError, OSError) as error:
+                # The outcome is unknown; sending again can only make repeats.
+                attempt += 1
+                pause = backoff_seconds(attempt)
+                self.waiting_for = f"Kafka ({type(error).__name__})"
+                log.warning("intake sends again", error=repr(error)[:300], attempt=attempt, pause_seconds=round(pause, 2))
+                await self._drop_producer()
+                await asyncio.sleep(pause)
+            else:
+                self.waiting_for = None
+                for record in records:
+                    self._metrics.intake.labels(record.topic).inc()
+                return
+
+    async def _commit(self, consumer: AIOKafkaConsumer, owned: dict[TopicPartition, Cursor]) -> None:
+        offsets = {p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c}
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
+                await consumer.commit(offsets)
+        except (KafkaError, TimeoutError, IllegalStateError) as error:
+            # The next commit says it again; if none comes, another worker reads these once more, as repeats.
+            log.warning("intake could not commit", error=repr(error)[:300])
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_client(producer)
+
+    # Owning -------------------------------------------------------------------------------------------------------
+
+    def _assign(self, partitions: set[TopicPartition]) -> None:
+        consumer = self._consumer()
+        pause_until_open(consumer, partitions)
+        self.assigned = True
+        if partitions:
+            task = self._tasks.start(self._open(consumer, sorted(partitions)), "intake opens")
+            self._opening |= dict.fromkeys(partitions, task)
+
+    async def _open(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
+        """Find where each partition goes on, and see that its log still reaches there."""
+        attempt = 0
+        while True:
+            reader = make_reader(self._settings)
+            try:
+                async with asyncio.timeout(self._settings.request_timeout_seconds):
+                    await reader.start()
+                    starts = await reader.beginning_offsets(partitions)
+                    for partition in partitions:
+                        committed = await consumer.committed(partition)
+                        offset = starts[partition] if committed is None else committed
+                        await check_start(reader, partition, offset, "intake")
+                        self._cursors[partition] = Cursor(offset)
+                        consumer.seek(partition, offset)
+                        consumer.resume(partition)
+                        self._opening.pop(partition, None)
+            except IllegalStateError:
+                return  # taken away meanwhile
+            except (KafkaError, TimeoutError, OSError) as error:
+                attempt += 1
+                log.warning("intake opens again", error=repr(error)[:300], attempt=attempt)
+                await asyncio.sleep(backoff_seconds(attempt))
+            else:
+                self.last_progress_seconds = monotonic_seconds()
+                log.info("intake is open", partitions=len(partitions))
+                return
+            finally:
+                await stop_client(reader)
+
+    async def _revoke(self, partitions: set[TopicPartition]) -> None:
+        for partition in partitions:
+            if task := self._opening.pop(partition, None):
+                task.cancel()
+        try:
+            # Let the batch under way be sent and committed, so that the next owner need not repeat it.
+            async with asyncio.timeout(self._settings.lane_close_seconds):
+                await self._moving.acquire()
+            self._moving.release()
+        except TimeoutError:
+            log.warning("intake was cut off")
+        for partition in partitions:
+            self._cursors.pop(partition, None)

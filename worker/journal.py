@@ -1,0 +1,99 @@
+"""The journal: one entry for each command, inbox, outbox, audit trail and history at once.
+
+An entry's `_id` is the `command_id`. What has none of its own, or must not take one (unreadable records, dry runs,
+reused and reserved ids), has an id made of its source position; such ids begin with `~`.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from bson.binary import Binary
+
+from contracts.message import Event
+from contracts.topics import TopicName
+from worker.decode import Item, Readable
+from worker.mongo.store import binary
+from worker.records import Outgoing
+
+
+class Outcome(StrEnum):
+    """How a record ended (P1). A repeat has no entry: it is the same as its first."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    ANSWERED = "answered"
+    DEAD_LETTER = "dead_letter"
+
+
+def entry(  # noqa: PLR0913 - the columns of a row
+    entry_id: str,
+    item: Item,
+    lane: int,
+    now: datetime,
+    outcome: Outcome,
+    records: list[dict[str, Any]],
+    code: str | None = None,
+    changes: list[dict[str, Any]] | None = None,
+) -> dict[str, Any]:
+    """An entry as it is stored."""
+    source = item.source
+    fields: dict[str, Any] = {
+        "_id": entry_id,
+        "lane": lane,
+        "offset": item.record.offset,
+        "at": now,
+        "source": f"{source.topic}:{source.partition}:{source.offset}",
+        "outcome": outcome.value,
+        "changes": changes or [],
+        "records": records,
+    }
+    if code is not None:
+        fields["code"] = code
+    if isinstance(item.decoded, Readable):
+        message = item.decoded.message
+        actor = message.data.actor
+        fields |= {
+            "digest": Binary(item.decoded.digest),
+            "command_id": message.id,
+            "type": message.data.wire_type(),
+            "subject": message.subject,
+            "partner": message.partner_id,
+            "actor": {"kind": actor.kind.value, "party_id": actor.party_id, "user_id": actor.user_id},
+        }
+    else:
+        fields |= {"command_id": item.decoded.command_id, "type": item.decoded.command_type}
+    return fields
+
+
+def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, Any]:
+    """A record as an entry keeps it, with the event's private part, which documents need and topics must not carry."""
+    fields: dict[str, Any] = {
+        "topic": record.topic.value,
+        "partition": record.partition,
+        "key": binary(record.key),
+        "value": binary(record.value),
+    }
+    if record.headers:
+        fields["headers"] = [[name, binary(value)] for name, value in record.headers]
+    if record.token:
+        fields["token"] = list(record.token)
+    private = getattr(event, "private", None)
+    if private is not None:
+        fields["private"] = private.model_dump()
+    return fields
+
+
+def records_of(stored: dict[str, Any]) -> list[Outgoing]:
+    """The records of an entry, in the order in which they were decided."""
+    return [
+        Outgoing(
+            topic=TopicName(record["topic"]),
+            partition=record["partition"],
+            key=record["key"],
+            value=record["value"],
+            headers=tuple((name, value) for name, value in record.get("headers", ())),
+            token=tuple(record["token"]) if "token" in record else None,
+        )
+        for record in stored["records"]
+    ]

@@ -1,0 +1,332 @@
+"""One lane: one partition of the lane log, one writer. Opens, decides batch after batch, starts again when in doubt."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+from itertools import islice
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from worker.batch import Result, Rules, Wanted, decide_batch, reused
+from worker.clock import backoff_seconds, monotonic_seconds
+from worker.cursor import Cursor
+from worker.decode import Item, decode
+from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, fate_of
+from worker.journal import records_of
+from worker.kafka import check_start, make_reader, stop_client
+from worker.metrics import Metrics
+from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
+from worker.publisher import Publisher
+from worker.records import Outgoing
+from worker.settings import Settings
+
+QUEUE_BATCHES = 4
+"""Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
+
+CONFLICTS_MAX = 3
+"""So often a batch is tried against other lanes before it is halved."""
+
+RECOVERY_BYTES_MAX = 4_194_304
+"""Bytes that one Kafka transaction publishes again from the journal."""
+
+IDLE_SECONDS = 1.0
+"""A lane without work notes after so long what it has published."""
+
+log = structlog.get_logger(__name__)
+
+
+class State(Enum):
+    """What a lane is doing; only an open one is ready."""
+
+    OPENING = "opening"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+class Lane:
+    """The life of one lane on this worker, from assignment to revocation.
+
+    Nothing in memory survives a reopening: documents, journal, the lane's document and Kafka's offset say it all.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a lane is joined from
+        self,
+        *,
+        settings: Settings,
+        rules: Rules,
+        store: Store,
+        limit: FailureLimit,
+        metrics: Metrics,
+        consumer: AIOKafkaConsumer,
+        partition: TopicPartition,
+    ) -> None:
+        self.partition = partition
+        self.number: int = partition.partition
+        self.state = State.OPENING
+        self.cursor: Cursor | None = None
+        self.waiting_for: str | None = "its opening"
+        self.last_progress_seconds = monotonic_seconds()
+        self._settings = settings
+        self._rules = rules
+        self._store = store
+        self._limit = limit
+        self._metrics = metrics
+        self._consumer = consumer
+        self._queue: deque[ConsumerRecord] = deque()
+        self._queue_bytes = 0
+        self._arrived = asyncio.Event()
+        self._closing = False
+        self._batch_records_max = settings.batch_records_max
+        self._publisher: Publisher | None = None
+        self._session: object | None = None
+        self._document: LaneDocument | None = None
+        self._published = 0
+        self._log = log.bind(lane=self.number)
+
+    # Feeding ------------------------------------------------------------------------------------------------------
+
+    def put(self, records: Sequence[ConsumerRecord]) -> None:
+        """Take records that passed the cursor. A full lane pauses its partition; no other lane waits for it."""
+        self._queue.extend(records)
+        self._queue_bytes += sum(len(record.value or b"") for record in records)
+        self._arrived.set()
+        if self._is_full(1.0):
+            self._consumer.pause(self.partition)
+
+    @property
+    def waiting_records(self) -> int:
+        """Records that arrived and are not decided."""
+        return len(self._queue)
+
+    def _is_full(self, share: float) -> bool:
+        return (
+            len(self._queue) >= share * QUEUE_BATCHES * self._settings.batch_records_max
+            or self._queue_bytes >= share * QUEUE_BATCHES * self._settings.batch_bytes_max
+        )
+
+    # Running ------------------------------------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Own the lane until it is closed or cancelled.
+
+        Raises:
+            StopWorker: what only an operator can mend. Any other exception is a defect; both end the process.
+        """
+        attempt = 0
+        try:
+            while not self._closing and self.partition in self._consumer.assignment():
+                try:
+                    await self._open()
+                    attempt = 0
+                    await self._work()
+                except Exception as error:
+                    fate = fate_of(error)
+                    if fate is Fate.STOP:
+                        raise
+                    attempt += 1
+                    if fate is Fate.HALVE:
+                        self._batch_records_max = max(1, self._batch_records_max // 2)
+                    self._wait_for(f"{type(error).__name__}: {fate.value}")
+                    pause = self._settings.heartbeat_seconds * 2 if fate is Fate.YIELD else backoff_seconds(attempt)
+                    self._log.warning(
+                        "lane starts again", error=repr(error)[:300], fate=fate.name, attempt=attempt, pause_seconds=round(pause, 2)
+                    )
+                    self._metrics.reopened.labels(fate.name).inc()
+                    await self._shut()
+                    await asyncio.sleep(pause)
+        finally:
+            self.state = State.CLOSED
+            await self._shut()
+
+    def close(self) -> None:
+        """Ask the lane to end after the batch that it is at."""
+        self._closing = True
+        self._arrived.set()
+
+    def _wait_for(self, what: str) -> None:
+        self.state = State.OPENING
+        self.waiting_for = what
+
+    # Opening ------------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> None:
+        self.state, self.cursor = State.OPENING, None
+        self._pause()
+        self._queue.clear()
+        self._queue_bytes = 0
+        # Fence in Kafka first: from here on the committed offset is final. Then fence in MongoDB.
+        self._publisher = Publisher(self._settings, self._rules.secrets, self.number)
+        await self._publisher.start()
+        self._session = await self._store.start_session()
+        document = await self._store.open_lane(self.number, self._session)
+
+        async with asyncio.timeout(self._settings.request_timeout_seconds):
+            reader = make_reader(self._settings)
+            try:
+                await reader.start()
+                committed = await self._consumer.committed(self.partition)
+                if document.stored == NOT_BEGUN and committed is None:
+                    first = (await reader.beginning_offsets([self.partition]))[self.partition]
+                    document = await self._store.start_at(document, first)
+                if committed is not None and committed > document.stored:
+                    msg = (
+                        f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB has "
+                        f"stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored backup? "
+                        "another database?), or the group's offset was set by hand. Bring the two together before you "
+                        "start again."
+                    )
+                    raise StopWorker(msg)
+                await check_start(reader, self.partition, document.stored, f"lane {self.number}")
+            finally:
+                await stop_client(reader)
+
+        # Below `published` nothing goes out again, whatever happened to the group's offsets.
+        published = max(committed or 0, document.published)
+        self._document = await self._recover(document, published)
+        self._published = document.stored
+        self.cursor = Cursor(document.stored)
+        self._consumer.seek(self.partition, self._document.stored)
+        if not self._closing:
+            self._consumer.resume(self.partition)
+        self.state, self.waiting_for = State.OPEN, None
+        self.last_progress_seconds = monotonic_seconds()
+        self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, recovered_from=published)
+
+    async def _recover(self, document: LaneDocument, published: int) -> LaneDocument:
+        """Publish what a crash left between `published` and `stored`, in log order, before anything is decided."""
+        if published < document.stored:
+            records: list[Outgoing] = []
+            size = 0
+            async for entry in self._store.unpublished(self.number, published, document.stored):
+                if size > RECOVERY_BYTES_MAX:
+                    await self._publish(records, entry["offset"])
+                    records, size = [], 0
+                again = records_of(entry)
+                records += again
+                size += sum(len(record.value or b"") for record in again)
+            await self._publish(records, document.stored)
+            self._metrics.recoveries.inc()
+            self._log.info("published from the journal", first_offset=published, next_offset=document.stored)
+        if document.published < document.stored:
+            document = await self._store.note_published(document, document.stored)
+        return document
+
+    def _pause(self) -> None:
+        if self.partition in self._consumer.assignment():
+            self._consumer.pause(self.partition)
+
+    async def _shut(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        session, self._session = self._session, None
+        self.cursor = None
+        if publisher is not None:
+            await publisher.stop()
+        if session is not None:
+            await self._store.end_session(session)
+
+    # Working ------------------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            records = await self._next_batch()
+            if not records:
+                await self._note_published()
+                if self._closing:
+                    return
+                continue
+            started = monotonic_seconds()
+            items = [decode(record, self._rules.secrets) for record in records]
+            result = await self._store_batch(items)
+            stored = monotonic_seconds()
+            await self._publish(result.records, result.lane.stored)
+            self._forget(records)
+            self._done(result, len(records), stored - started, monotonic_seconds() - stored)
+
+    async def _next_batch(self) -> list[ConsumerRecord]:
+        """The next records by number and bytes, left in the queue until they are published. Empty: idle, or closing."""
+        if not self._queue and not self._closing:
+            self._arrived.clear()
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._arrived.wait()
+            except TimeoutError:
+                return []
+        if self._closing:
+            return []
+        batch: list[ConsumerRecord] = []
+        size = 0
+        for record in islice(self._queue, self._batch_records_max):
+            size += len(record.value or b"")
+            if batch and size > self._settings.batch_bytes_max:
+                break
+            batch.append(record)
+        return batch
+
+    def _forget(self, records: Sequence[ConsumerRecord]) -> None:
+        was_full = self._is_full(0.5)
+        for record in records:
+            self._queue.popleft()
+            self._queue_bytes -= len(record.value or b"")
+        if was_full and not self._is_full(0.5) and not self._closing:
+            self._consumer.resume(self.partition)
+
+    async def _store_batch(self, items: list[Item]) -> Result:
+        """Steps 2 to 4 in one transaction: what is decided rests on what is loaded in it, and on nothing older."""
+        document = self._document
+        if document is None:
+            msg = "a lane that is not open stores nothing"
+            raise RuntimeError(msg)
+        base = replace(document, published=self._published)
+        wanted = Wanted.by(items)
+        results: list[Result] = []
+        attempts = 0
+        condemned = None
+
+        async def body(session: object) -> None:
+            nonlocal attempts
+            attempts += 1
+            if attempts > CONFLICTS_MAX and len(items) > 1:
+                msg = f"{attempts - 1} conflicts"
+                raise TooManyConflicts(msg)
+            loaded = await self._store.load(session, wanted.entry_ids, wanted.needs)
+            again = reused(items, loaded.digests)
+            if again:
+                loaded.digests |= await self._store.digests(session, [item.position_id for item in again])
+            result = decide_batch(self._rules, base, loaded, items, condemned)
+            # Before the store: a bad release must not have stored anything when the worker stops for it.
+            self._limit.check(monotonic_seconds(), result.subjects, result.first_failure)
+            await self._store.save(session, result.lane, result.changes)
+            results[:] = [result]
+
+        try:
+            await self._store.transaction(self._session, body)
+        except Exception as error:
+            if fate_of(error) is not Fate.HALVE or len(items) > 1:
+                raise
+            # The culprit is alone: decided anew, it becomes a dead letter.
+            attempts, condemned = 0, f"{type(error).__name__}"
+            await self._store.transaction(self._session, body)
+        result = results[0]
+        self._limit.note(monotonic_seconds(), result.subjects)
+        self._document = result.lane
+        return result
+
+    async def _publish(self, records: Sequence[Outgoing], offset: int) -> None:
+        if self._publisher is None:
+            msg = "a lane that is not open publishes nothing"
+            raise RuntimeError(msg)
+        await self._publisher.publish(records, offset)
+
+    async def _note_published(self) -> None:
+        document = self._document
+        if document is not None and document.published < self._published:
+            self._document = await self._store.note_published(document, self._published)
+
+    def _done(self, result: Result, records: int, store_seconds: float, publish_seconds: float) -> None:
+        self._published = result.lane.stored
+        self.last_progress_seconds = monotonic_seconds()
+        self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
+        self._metrics.batch(result.outcomes, records, store_seconds, publish_seconds)

@@ -1,0 +1,103 @@
+"""The lanes of this worker: opened and closed as the group assigns them, fed from one subscription."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+
+from worker.batch import Rules
+from worker.failures import FailureLimit
+from worker.kafka import Prober
+from worker.lane import Lane, State
+from worker.metrics import Metrics
+from worker.mongo.store import Store
+from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
+from worker.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+
+class Lanes:
+    """All lanes that are assigned to this worker. No lane waits for another one."""
+
+    def __init__(  # noqa: PLR0913 - what lanes are joined from
+        self,
+        settings: Settings,
+        rules: Rules,
+        store: Store,
+        metrics: Metrics,
+        prober: Prober,
+        consumer: Callable[[], AIOKafkaConsumer],
+        fail: Callable[[BaseException], None],
+    ) -> None:
+        self.lanes: dict[TopicPartition, Lane] = {}
+        self.assigned = False
+        self.listener = Listener(self._assign, self._revoke, fail)
+        self._settings = settings
+        self._rules = rules
+        self._store = store
+        self._metrics = metrics
+        self._consumer = consumer
+        self._limit = FailureLimit(
+            settings.failing_partnerships_max, settings.failing_share_max, settings.failing_window_seconds
+        )
+        self._tasks = Tasks(fail)
+        self._running: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._guard = GapGuard("lane", prober, metrics, self._tasks)
+
+    async def dispatch(self, records: Sequence[ConsumerRecord]) -> None:
+        """Put records into their lanes. Never waits; what no open lane takes is read again when it opens."""
+        consumer = self._consumer()
+        for partition, run in by_partition(records):
+            lane = self.lanes.get(partition)
+            if lane is not None and lane.cursor is not None:
+                taken = self._guard.take(consumer, partition, lane.cursor, run)
+                if taken:
+                    lane.put(taken)
+
+    def problems(self) -> list[str]:
+        """Why these lanes are not ready; empty when they are."""
+        if not self.assigned:
+            return ["lanes: none assigned yet"]
+        return [
+            f"lane {lane.number}: waiting for {lane.waiting_for}"
+            for lane in self.lanes.values()
+            if lane.state is not State.OPEN
+        ]
+
+    async def close(self) -> None:
+        """Close every lane, within the bound of a revocation. Before the consumer stops: it calls no listener then."""
+        await self._revoke(set(self.lanes))
+        await self._tasks.cancel()
+
+    def _assign(self, partitions: set[TopicPartition]) -> None:
+        consumer = self._consumer()
+        pause_until_open(consumer, partitions)
+        self.assigned = True
+        for partition in partitions:
+            lane = Lane(
+                settings=self._settings,
+                rules=self._rules,
+                store=self._store,
+                limit=self._limit,
+                metrics=self._metrics,
+                consumer=consumer,
+                partition=partition,
+            )
+            self.lanes[partition] = lane
+            self._running[partition] = self._tasks.start(lane.run(), f"lane {lane.number}")
+
+    async def _revoke(self, partitions: set[TopicPartition]) -> None:
+        running = {self._running.pop(p) for p in partitions if p in self._running}
+        for partition in partitions:
+            if lane := self.lanes.pop(partition, None):
+                lane.close()
+        if running:
+            _, late = await asyncio.wait(running, timeout=self._settings.lane_close_seconds)
+            for task in late:
+                # Whatever its outcome: the next opening settles it.
+                task.cancel()
+            if late:
+                log.warning("lanes were cut off", count=len(late))
+                await asyncio.wait(late, timeout=1)

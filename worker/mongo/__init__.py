@@ -1,0 +1,1 @@
+"""MongoDB: the client, the collections with their indexes, and the store of a lane."""

@@ -1,0 +1,39 @@
+"""The one module that makes a MongoDB client: PyMongo's asynchronous API, or Motor where the extra is installed.
+
+Both speak the same language from here on (decision 0005); the tests of the store run on each.
+"""
+
+import inspect
+from typing import Any, Literal
+
+from pymongo import AsyncMongoClient
+
+Driver = Literal["pymongo", "motor"]
+Client = AsyncMongoClient[dict[str, Any]]
+
+
+def connect(url: str, request_timeout_seconds: float, driver: Driver = "pymongo") -> Client:
+    """A client with the concerns that the promises rest on: majority writes, primary reads, every wait bounded."""
+    milliseconds = int(request_timeout_seconds * 1000)
+    options: dict[str, Any] = {
+        "tz_aware": True,
+        "w": "majority",
+        "journal": True,
+        "retryWrites": True,
+        "readConcernLevel": "majority",
+        "serverSelectionTimeoutMS": milliseconds,
+        "connectTimeoutMS": milliseconds,
+        "socketTimeoutMS": milliseconds,
+        "waitQueueTimeoutMS": milliseconds,
+        "appname": "partnership-worker",
+    }
+    if driver == "motor":
+        from motor.motor_asyncio import AsyncIOMotorClient  # noqa: PLC0415 - an extra that may be absent
+
+        return AsyncIOMotorClient(url, **options)  # type: ignore[return-value] # the same verbs
+    return AsyncMongoClient(url, **options)
+
+
+async def awaited(value: Any) -> Any:  # noqa: ANN401 - what the two drivers answer differs just in this
+    """The value, awaited where this driver gives an awaitable and the other one a value."""
+    return await value if inspect.isawaitable(value) else value

@@ -1,0 +1,81 @@
+"""The collections, their indexes, and the topology that is fixed for life."""
+
+from typing import Any
+
+from pymongo import ASCENDING, IndexModel
+from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
+
+from worker.failures import StopWorker
+from worker.mongo.client import Client
+
+PARTNERS = "partners"
+CUSTOMERS = "customers"
+PARTNERSHIPS = "partnerships"
+JOURNAL = "journal"
+DEAD_LETTERS = "dead_letters"
+LANES = "lanes"
+TOPOLOGY = "topology"
+
+INDEXES: dict[str, list[IndexModel]] = {
+    PARTNERS: [],
+    CUSTOMERS: [],
+    PARTNERSHIPS: [
+        # The rule "no second open offer to the same customer": the keys are empty once an offer is closed.
+        IndexModel([("open_keys", ASCENDING)], name="open_offers", sparse=True),
+    ],
+    JOURNAL: [
+        # Recovery reads a lane's entries between two offsets, in their order.
+        IndexModel([("lane", ASCENDING), ("offset", ASCENDING)], name="lane_order", unique=True),
+        # History of one partnership.
+        IndexModel([("subject", ASCENDING), ("at", ASCENDING)], name="history"),
+    ],
+    DEAD_LETTERS: [IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state")],
+    LANES: [],
+    TOPOLOGY: [],
+}
+
+NAMESPACE_EXISTS = 48
+
+
+async def prepare(client: Client, database: str, topology: dict[str, int]) -> None:
+    """Make what is missing: collections (a transaction should not), indexes, and the topology document.
+
+    Raises:
+        StopWorker: when MongoDB has no replica set, or lanes or partitions are not what they were.
+    """
+    hello = await client.admin.command("hello")
+    if "setName" not in hello and hello.get("msg") != "isdbgrid":
+        msg = "MongoDB is no replica set, so it has no transactions. Start mongod with --replSet and run rs.initiate()."
+        raise StopWorker(msg)
+    db = client[database]
+    existing = set(await db.list_collection_names())
+    for name, indexes in INDEXES.items():
+        if name not in existing:
+            try:
+                await db.create_collection(name)
+            except CollectionInvalid:
+                pass  # another worker was quicker
+            except OperationFailure as error:
+                if error.code != NAMESPACE_EXISTS:
+                    raise
+        if indexes:
+            await db[name].create_indexes(indexes)
+    await _check_topology(db[TOPOLOGY], topology)
+
+
+async def _check_topology(collection: Any, topology: dict[str, int]) -> None:  # noqa: ANN401 - of either driver
+    try:
+        await collection.insert_one({"_id": "topology", "partitions": topology})
+    except DuplicateKeyError:
+        pass
+    else:
+        return
+    stored = (await collection.find_one({"_id": "topology"}))["partitions"]
+    changed = {name: (stored[name], topology.get(name)) for name in stored if stored[name] != topology.get(name)}
+    if changed:
+        lines = ", ".join(f"{name} had {was} partitions and has {now}" for name, (was, now) in sorted(changed.items()))
+        msg = (
+            f"The topology is fixed for life: {lines}. A partner's commands would be decided in two lanes, or its events "
+            "published out of order. Go back to the number of before (setting `lanes`, or the topic's partitions)."
+        )
+        raise StopWorker(msg)

@@ -1,0 +1,232 @@
+"""The store of a lane: load what commands need, save what was decided, and know where it stopped."""
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any, TypeVar
+
+from bson import encode
+from bson.binary import Binary
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, ReplaceOne, ReturnDocument
+from pymongo.errors import BulkWriteError, PyMongoError
+
+from handlers.documents import Customer, Needs, Partner, Partnership
+from worker.failures import Fenced
+from worker.mongo.client import Client, awaited
+from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+
+Document = Partner | Customer | Partnership
+COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
+D = TypeVar("D", Partner, Customer, Partnership)
+UTC_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
+DUPLICATE_KEY = 11000
+NOT_BEGUN = -1
+"""Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
+
+
+class Conflict(PyMongoError):
+    """Somebody else changed what this transaction read. Carries the label by which the driver runs it again."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what, error_labels=["TransientTransactionError"])
+
+
+@dataclass(frozen=True, slots=True)
+class LaneDocument:
+    """Where a lane stands: written in each store, so that it is exactly as true as the documents.
+
+    `stored` and `published` are the next offsets of the lane log to be decided and to be published; `now_ms` is the
+    time of the last decision; `epoch` rises with each opening and is in the filter of each store.
+    """
+
+    lane: int
+    epoch: int
+    stored: int
+    published: int
+    now_ms: int
+
+
+@dataclass(slots=True)
+class Loaded:
+    """What one batch of commands can see: known command ids with their digests, and documents by id."""
+
+    digests: dict[str, bytes]
+    partners: dict[str, Partner]
+    customers: dict[str, Customer]
+    partnerships: dict[str, Partnership]
+    offers: dict[str, set[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What one batch writes, encoded already. Documents carry the `rev` that they must still have (0: none yet)."""
+
+    entries: list[RawBSONDocument]
+    documents: dict[str, list[tuple[str, int, RawBSONDocument]]]
+    letters: list[RawBSONDocument]
+
+
+def to_bson(document: dict[str, Any]) -> RawBSONDocument:
+    """The bytes that are stored, made once. Raises what `bson` raises: OverflowError, InvalidDocument …"""
+    return RawBSONDocument(encode(document, codec_options=UTC_AWARE))
+
+
+def document_to_bson(document: Document) -> RawBSONDocument:
+    """A document as it is stored: its id is MongoDB's `_id`."""
+    fields = document.model_dump()
+    return to_bson({"_id": fields.pop("id"), **fields})
+
+
+class Store:
+    """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane."""
+
+    def __init__(self, client: Client, database: str) -> None:
+        self._client = client
+        self._db = client[database]
+
+    async def ping(self) -> None:
+        """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
+        await self._client.admin.command("ping")
+
+    async def start_session(self) -> Any:  # noqa: ANN401 - of either driver
+        """A session for one opening of a lane."""
+        return await awaited(self._client.start_session())
+
+    async def end_session(self, session: Any) -> None:  # noqa: ANN401
+        """Give a session back. Without MongoDB it cannot be said, and ends by itself."""
+        with contextlib.suppress(PyMongoError):
+            await session.end_session()
+
+    async def open_lane(self, lane: int, session: Any) -> LaneDocument:  # noqa: ANN401
+        """Shut the former owner out and take the lane.
+
+        Its session first: an open transaction of a killed worker holds its documents for 60 s, this one's too. Then
+        the epoch: a store of a worker that is not dead but slow fails from then on.
+        """
+        lanes = self._db[LANES]
+        former = await lanes.find_one({"_id": lane})
+        if former and former.get("session"):
+            await self._client.admin.command({"killSessions": [{"id": former["session"]}]})
+        found = await lanes.find_one_and_update(
+            {"_id": lane},
+            {
+                "$inc": {"epoch": 1},
+                "$set": {"session": session.session_id["id"]},
+                "$setOnInsert": {"stored": NOT_BEGUN, "published": NOT_BEGUN, "now_ms": 0},
+            },
+            upsert=True,
+            return_document=ReturnDocument.AFTER,
+        )
+        return LaneDocument(lane, found["epoch"], found["stored"], found["published"], found["now_ms"])
+
+    async def start_at(self, lane: LaneDocument, offset: int) -> LaneDocument:
+        """Note where a new lane begins."""
+        await self._update_lane(lane, {"stored": offset, "published": offset})
+        return replace(lane, stored=offset, published=offset)
+
+    async def note_published(self, lane: LaneDocument, offset: int) -> LaneDocument:
+        """Note what was published, where no store is coming to do it."""
+        await self._update_lane(lane, {"published": offset})
+        return replace(lane, published=offset)
+
+    async def transaction(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:  # noqa: ANN401
+        """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says."""
+        await session.with_transaction(body)
+
+    async def load(self, session: Any, entry_ids: list[str], needs: Iterable[Needs]) -> Loaded:  # noqa: ANN401
+        """Read what these commands need, in at most five queries."""
+        partners: set[str] = set()
+        partnerships: set[str] = set()
+        customers: set[str] = set()
+        keys: set[str] = set()
+        for need in needs:
+            if need.partner_id:
+                partners.add(need.partner_id)
+            if need.partnership_id:
+                partnerships.add(need.partnership_id)
+            if need.customer_id:
+                customers.add(need.customer_id)
+            keys.update(need.offer_keys)
+
+        digests = await self.digests(session, entry_ids)
+        offers: dict[str, set[str]] = {}
+        if keys:
+            query = {"open_keys": {"$in": list(keys)}}
+            for found in await self._find(session, PARTNERSHIPS, query, {"open_keys": 1}):
+                for key in found["open_keys"]:
+                    offers.setdefault(key, set()).add(found["_id"])
+        loaded = Loaded(
+            digests=digests,
+            partners=await self._documents(session, Partner, partners),
+            customers={},
+            partnerships=await self._documents(session, Partnership, partnerships),
+            offers=offers,
+        )
+        customers.update(p.customer_id for p in loaded.partnerships.values() if p.customer_id)
+        loaded.customers = await self._documents(session, Customer, customers)
+        return loaded
+
+    async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:  # noqa: ANN401
+        """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
+        found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
+        return {entry["_id"]: entry.get("digest") or b"" for entry in found}
+
+    async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:  # noqa: ANN401
+        """Write a batch: the lane's document first, so that a worker that lost the lane changes nothing.
+
+        Raises:
+            Fenced: the lane has another owner.
+            Conflict: a document is not what it was when it was loaded.
+        """
+        await self._update_lane(
+            lane, {"stored": lane.stored, "published": lane.published, "now_ms": lane.now_ms}, session
+        )
+        try:
+            if changes.entries:
+                await self._db[JOURNAL].insert_many(changes.entries, ordered=True, session=session)
+            for name, documents in changes.documents.items():
+                operations: list[Any] = [
+                    ReplaceOne({"_id": key, "rev": rev}, document) if rev else InsertOne(document)
+                    for key, rev, document in documents
+                ]
+                result = await self._db[name].bulk_write(operations, ordered=False, session=session)
+                if result.matched_count + result.inserted_count != len(operations):
+                    raise Conflict(name)
+            if changes.letters:
+                await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
+        except BulkWriteError as error:
+            if any(problem.get("code") == DUPLICATE_KEY for problem in error.details.get("writeErrors", ())):
+                raise Conflict("inserted meanwhile") from error  # noqa: EM101
+            raise
+
+    async def unpublished(self, lane: int, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
+        """The journal entries of a lane from offset `first` up to, not including, `end`, in log order."""
+        query = {"lane": lane, "offset": {"$gte": first, "$lt": end}}
+        async for entry in self._db[JOURNAL].find(query).sort("offset", 1).batch_size(200):
+            yield entry
+
+    async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:  # noqa: ANN401
+        result = await self._db[LANES].update_one(
+            {"_id": lane.lane, "epoch": lane.epoch}, {"$set": fields}, session=session
+        )
+        if not result.matched_count:
+            msg = f"lane {lane.lane} has another owner (this one's epoch was {lane.epoch})"
+            raise Fenced(msg)
+
+    async def _documents(self, session: Any, kind: type[D], ids: set[str]) -> dict[str, D]:  # noqa: ANN401
+        if not ids:
+            return {}
+        found = await self._find(session, COLLECTION_OF[kind], {"_id": {"$in": list(ids)}})
+        return {fields["_id"]: kind.model_validate({**fields, "id": fields["_id"]}) for fields in found}
+
+    async def _find(
+        self, session: Any, collection: str, query: dict[str, Any], fields: dict[str, int] | None = None  # noqa: ANN401
+    ) -> list[dict[str, Any]]:
+        return await self._db[collection].find(query, fields, session=session).to_list(None)  # type: ignore[no-any-return]
+
+
+def binary(value: bytes | None) -> Binary | None:
+    """Bytes for MongoDB."""
+    return None if value is None else Binary(value)

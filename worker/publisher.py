@@ -1,0 +1,55 @@
+"""Step 5 of a lane: what was stored goes out, with the offset of the lane log, in ONE Kafka transaction."""
+
+import asyncio
+from collections.abc import Sequence
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+
+from contracts.topics import TopicName
+from worker.encode import with_token
+from worker.kafka import Batches, make_producer, stop_client
+from worker.records import Outgoing
+from worker.secrets import Secrets
+from worker.settings import Settings
+
+
+class Publisher:
+    """The transactional producer of one lane. Its id belongs to the lane, not to the worker (KIP-447 is not spoken by
+    aiokafka): starting it fences the lane's former owner, and ends what that one left open."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, lane: int) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._partition = TopicPartition(settings.topic(TopicName.LANES), lane)
+        self._producer: AIOKafkaProducer = make_producer(settings, f"{settings.group}-{lane}")
+
+    async def start(self) -> None:
+        """Connect, and fence the former owner. Raises KafkaError or TimeoutError when Kafka is not there."""
+        async with asyncio.timeout(self._settings.request_timeout_seconds):
+            await self._producer.start()
+
+    async def publish(self, records: Sequence[Outgoing], offset: int) -> None:
+        """Publish records in their order, and commit `offset` as the lane's next, all or nothing.
+
+        Raises:
+            KafkaError, TimeoutError: the outcome is then unknown, and this publisher is of no more use.
+        """
+        producer = self._producer
+        async with asyncio.timeout(self._settings.request_timeout_seconds):
+            await producer.begin_transaction()
+            batches = Batches(producer)
+            for record in records:
+                value = with_token(record, self._secrets)
+                topic = self._settings.topic(record.topic)
+                batches.add(topic, record.partition, record.key, value, record.headers, None)
+            sending = asyncio.ensure_future(batches.send())
+            try:
+                await producer.send_offsets_to_transaction({self._partition: offset}, self._settings.group)
+                await sending
+            finally:
+                sending.cancel()
+            await producer.commit_transaction()
+
+    async def stop(self) -> None:
+        """Close the connections. An open transaction is left to the next one that starts with this id."""
+        await stop_client(self._producer)

@@ -1,0 +1,69 @@
+"""Records on their way: what came from Kafka into a lane, and what a decision sends out."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from aiokafka import ConsumerRecord
+
+from contracts.topics import TopicName
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+SOURCE_HEADER = "~source"
+"""Written by intake: `topic:partition:offset:append time in ms`. Ours is the last of this name; others do not count."""
+
+SIGNATURE_HEADER = "~signature"
+"""HMAC of the value, on the worker's own commands."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a record was first appended: on a public topic, or, for the worker's own commands, in the lane log."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+    def to_header(self) -> tuple[str, bytes]:
+        """The header that carries it through the lane log."""
+        return SOURCE_HEADER, f"{self.topic}:{self.partition}:{self.offset}:{self.timestamp_ms}".encode()
+
+    @classmethod
+    def of(cls, record: ConsumerRecord) -> "Source":
+        """The source of a lane record: what intake wrote, else the record's own place."""
+        for name, value in reversed(record.headers):
+            if name == SOURCE_HEADER and value is not None:
+                topic, partition, offset, timestamp_ms = value.decode().rsplit(":", 3)
+                return cls(topic, int(partition), int(offset), int(timestamp_ms))
+        return cls(record.topic, record.partition, record.offset, record.timestamp)
+
+    def position_id(self, value: bytes | None) -> str:
+        """The id of a journal entry or dead letter that has no command's: `~topic:partition:offset:hash`.
+
+        The hash keeps it apart from a record at the same place of a topic that was deleted and made again.
+        """
+        digest = hashlib.sha256(value or b"").hexdigest()[:8]
+        return f"~{self.topic}:{self.partition}:{self.offset}:{digest}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A record to publish, just as it is kept in the journal, but for the token, which is derived when it goes out."""
+
+    topic: TopicName
+    partition: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+    token: tuple[str, str, int] | None = None
+    """(purpose, subject, number) of the HMAC that goes into `data.params.token` of the value."""
+
+
+def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | None:
+    """The last header of that name, or None."""
+    for key, value in reversed(headers):
+        if key == name:
+            return value
+    return None

@@ -1,0 +1,151 @@
+"""Every setting, with its unit and what goes wrong without it. Read from the environment, checked before anything starts."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from contracts.topics import TopicName
+
+ENV_PREFIX = "PARTNERSHIP_"
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the text says which one and why."""
+
+
+class Settings(BaseSettings):
+    """The environment variables `PARTNERSHIP_<NAME>`; KAFKA_BOOTSTRAP and MONGO_URL also without the prefix."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, frozen=True, extra="forbid", populate_by_name=True)
+
+    kafka_bootstrap: Annotated[
+        str,
+        Field(
+            min_length=3,
+            pattern=r"^[^,\s]+:\d+(,[^,\s]+:\d+)*$",
+            validation_alias=AliasChoices("KAFKA_BOOTSTRAP", f"{ENV_PREFIX}KAFKA_BOOTSTRAP"),
+        ),
+    ]
+    """host:port of one or more brokers, separated by commas."""
+
+    mongo_url: Annotated[
+        SecretStr, Field(validation_alias=AliasChoices("MONGO_URL", f"{ENV_PREFIX}MONGO_URL"))
+    ]
+    """URL of a replica set: on a lone mongod there are no transactions, and nothing could be decided once."""
+
+    mongo_database: Annotated[str, Field(min_length=1, max_length=38, pattern=r"^[\w-]+$")] = "partnerships"
+
+    secret: SecretStr
+    """At least 32 characters. Invitation tokens and the worker's own commands are signed with it: who knows it can open
+    every invitation; who changes it voids the links that are out."""
+
+    group: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w.-]+$")] = "partnership-worker"
+    """Consumer group and prefix of the transactional ids. Two deployments with one name would fence each other."""
+
+    topic_prefix: Annotated[str, Field(max_length=64, pattern=r"^[\w.-]*$")] = ""
+    """Put before every topic name, so that several deployments can share a cluster."""
+
+    lanes: Annotated[int, Field(ge=1, le=1024)] = 12
+    """Number of lanes, for life: it is written in MongoDB at the first start, and another number is refused later,
+    because a partner's commands would then be decided in two lanes at once."""
+
+    topic_partitions: Annotated[int, Field(ge=1, le=1024)] = 12
+    """Partitions of the other topics that the worker creates. What exists already is left as it is."""
+
+    replication_factor: Annotated[int, Field(ge=1, le=10)] = 1
+    """Of topics that the worker creates. With 1, a lost disk loses events: use 3 and min.insync.replicas 2."""
+
+    kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    kafka_ca_file: Path | None = None
+    """PEM file with the authority that signed the brokers' certificates; the system's authorities without it."""
+    kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    kafka_username: str | None = None
+    kafka_password: SecretStr | None = None
+
+    batch_records_max: Annotated[int, Field(ge=1, le=5000)] = 500
+    """Records in one store. A Kafka transaction costs the same whatever it holds, so small batches are slow; a
+    MongoDB transaction of many seconds would be aborted, so large ones stop everything."""
+
+    batch_bytes_max: Annotated[int, Field(ge=2_097_152, le=33_554_432)] = 4_194_304
+    """Bytes of the records in one store; bounds what MongoDB must keep in its cache for a transaction."""
+
+    session_timeout_seconds: Annotated[float, Field(ge=2, le=300)] = 10
+    """A worker that is silent for so long loses its lanes. Shorter: a pause makes a rebalance; longer: after a crash
+    its lanes stand still for so long."""
+
+    lane_close_seconds: Annotated[float, Field(ge=0.5, le=120)] = 4
+    """How long a lane may take to finish its batch when it is taken away; then it is cut off, and the next opening
+    settles what it left. Must be below the session time-out: no heartbeat is sent meanwhile."""
+
+    transaction_timeout_seconds: Annotated[float, Field(ge=5, le=900)] = 15
+    """After this Kafka aborts a transaction whose worker is gone; until then readers of the topics wait for it."""
+
+    request_timeout_seconds: Annotated[float, Field(ge=1, le=300)] = 15
+    """How long one exchange with Kafka or MongoDB may take before the lane starts again from what is stored."""
+
+    stall_seconds: Annotated[float, Field(ge=5, le=3600)] = 60
+    """With records waiting, Kafka and MongoDB answering and no progress for so long, the worker ends itself."""
+
+    shutdown_seconds: Annotated[float, Field(ge=1, le=600)] = 20
+    """Bound of a clean stop after SIGTERM; then the worker exits all the same, and nothing is lost by it."""
+
+    failing_partnerships_max: Annotated[int, Field(ge=1, le=100_000)] = 20
+    """So many different partnerships failing within `failing_window_seconds` are no bad messages but a bad release:
+    the worker stops before it stores them, instead of pouring a topic into the dead letters."""
+
+    failing_share_max: Annotated[float, Field(gt=0, le=1)] = 0.5
+    """The same as a share of the partnerships seen, once at least five have failed."""
+
+    failing_window_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+
+    health_host: str = "127.0.0.1"
+    health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
+    """Port of /live, /ready and /metrics; 0 takes a free one and logs it."""
+
+    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    link_base: Annotated[str, Field(max_length=512)] = "https://console.example/invitations/"
+    """What an invitation's link begins with; partnership and token follow."""
+
+    @model_validator(mode="after")
+    def _check(self) -> "Settings":
+        if len(self.secret.get_secret_value()) < 32:  # noqa: PLR2004 - as the field's text says
+            msg = "secret must have at least 32 characters; make one with: openssl rand -hex 32"
+            raise ValueError(msg)
+        if self.lane_close_seconds >= self.session_timeout_seconds:
+            msg = "lane_close_seconds must be below session_timeout_seconds: no heartbeat is sent while lanes close"
+            raise ValueError(msg)
+        if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):
+            msg = "kafka_username and kafka_password are needed with a SASL kafka_security_protocol"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def heartbeat_seconds(self) -> float:
+        """Three heartbeats fit into the session time-out, as Kafka advises."""
+        return self.session_timeout_seconds / 3.5
+
+    def topic(self, name: TopicName) -> str:
+        """The name of a topic in this deployment."""
+        return f"{self.topic_prefix}{name}"
+
+
+def load_settings() -> Settings:
+    """Settings from the environment.
+
+    Raises:
+        SettingsError: with one line for each wrong setting, never with a secret's value.
+    """
+    try:
+        return Settings()  # type: ignore[call-arg] # the environment gives the arguments
+    except ValidationError as error:
+        lines = []
+        for problem in error.errors(include_input=False, include_url=False):
+            name = str(problem["loc"][0]) if problem["loc"] else "settings"
+            variable = name if name.isupper() else f"{ENV_PREFIX}{name.upper()}"
+            hint = " (set it in the environment)" if problem["type"] == "missing" else ""
+            lines.append(f"{variable}: {problem['msg']}{hint}")
+        raise SettingsError("\n".join(lines)) from None
