@@ -15,8 +15,10 @@ READY := $(VENV)/.ready
 PIP = $(PY) -m pip --disable-pip-version-check install --progress-bar off
 # For one test or another level of detail: make test ARGS="tests/worker -k lane"
 ARGS ?=
-# Prefer the servers of the environment; else those of `make up`.
-SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then eval "$$($(PY) -m worker.servers up)"; fi
+# Prefer the servers of the environment; else those of `make up`, whose data is worth no better secret than this.
+SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
+	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
+	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
 .PHONY: help setup check fix test demo bench up down run schemas lock
 
@@ -29,7 +31,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
 	echo "setup: making $(VENV)"
 	$(PYTHON) -m venv $(VENV)
-	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: about 150 MB)"
+	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: 78 MB)"
 	$(PIP) --require-hashes --requirement requirements.lock | awk '\
 		/^ *Downloading|^ *Using cached/ {if (++n % 10 == 0) {print "setup: " n " packages"; fflush()}} \
 		/^Installing/ {print "setup: installing them"; fflush()}'

@@ -110,7 +110,8 @@ def _is_on_own_side(documents: Documents, message: CommandMessage) -> bool:
         return actor.party_id == partnership.customer_id
     if isinstance(message.data, OpenInvitation):
         return True
-    return isinstance(partnership.state, Invited) and partnership.state.opened_by == actor.party_id
+    # A closed offer allows nothing to anybody; its status is the better answer.
+    return not isinstance(partnership.state, Invited) or partnership.state.opened_by == actor.party_id
 
 
 def _subject_of(documents: Documents, command: Command) -> Document | None:

@@ -3,6 +3,7 @@
 import calendar
 from datetime import datetime, timedelta
 
+from contracts.base import to_milliseconds
 from contracts.blocks import REMEDIES, BlockItem
 from contracts.events.termination import TerminationDetails
 from contracts.rejections import RejectionCode
@@ -11,7 +12,6 @@ from contracts.terms import Side
 from handlers.decision import Rejected
 from handlers.documents import Customer, Live
 from handlers.policy import Policy
-from handlers.scene import text_of
 
 BLOCKING: dict[BlockItem, tuple[FactName, bool | str, bool]] = {
     "ORDERS_AWAITING_PARTNER_PAYMENT": ("orders_awaiting_partner_payment", True, True),  # R63
@@ -24,11 +24,11 @@ BLOCKING: dict[BlockItem, tuple[FactName, bool | str, bool]] = {
     "SETTLEMENTS_OUTSTANDING": ("settlements_outstanding", True, True),  # R44
     "ACCOUNT_FROZEN": ("account_status", "frozen", False),
 }
-"""Each item: the fact that it is read from, the value that blocks, and whether it is about dealings with one partner."""
+"""Each item: the fact that it is read from, the value that blocks, and whether it is about one partner's dealings."""
 
 
 def blocks(
-    customer: Customer, bond: Live, by: Side, details: TerminationDetails, policy: Policy, now: datetime
+    customer: Customer, bond: Live, by: Side, details: TerminationDetails, *, policy: Policy, now: datetime
 ) -> tuple[BlockItem, ...]:
     """Everything that stands in the way at once. FACTS_UNKNOWN: a fact was never reported, or too long ago."""
     items: list[BlockItem] = []
@@ -65,7 +65,7 @@ def limit_reached(customer: Customer, policy: Policy, now: datetime) -> Rejected
     next_allowed_at = months_later(customer.submissions[-policy.requests_max], policy.requests_window_months)
     if now >= next_allowed_at:
         return None
-    return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": text_of(next_allowed_at)})
+    return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": to_milliseconds(next_allowed_at)})
 
 
 def months_later(moment: datetime, months: int) -> datetime:

@@ -69,7 +69,9 @@ def _decide_first(
             assert_never(command)
 
 
-def _decide_on_partnership(scene: Scene, command: OnPartnership) -> Decision:
+def _decide_on_partnership(  # noqa: C901, PLR0911 - a table
+    scene: Scene, command: OnPartnership
+) -> Decision:
     """Commands about a partnership that exists in this lane."""
     match command:
         case OpenInvitation():

@@ -1,4 +1,4 @@
-"""The documents: what is known of a partner, a customer and a partnership. Each is the fold of its events (evolve.py)."""
+"""The documents: what is known of a partner, a customer and a partnership. Each is the fold of its events."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -14,7 +14,25 @@ from contracts.events.invitation import OfferDetails
 from contracts.events.termination import TerminationDetails
 from contracts.message import CommandMessage
 from contracts.standing import Fact, FactName
-from contracts.terms import BillingMode, Category, Initiator, InvitedStage, Language, Model, PartnerStatus, Purpose, Side
+from contracts.terms import (
+    BillingMode,
+    Category,
+    Initiator,
+    InvitedStage,
+    Language,
+    Model,
+    PartnerStatus,
+    Purpose,
+    Side,
+)
+
+SEQUENCE_NAMES = {
+    "partnership.lifecycle.events": "lifecycle",
+    "partnership.quota.events": "quota",
+    "partnership.billing.events": "billing",
+    "partnership.notice.events": "notice",
+}
+"""A topic's name in `sequences`: MongoDB reads a dot in a field's name as a path."""
 
 
 class Document(Contract):
@@ -22,7 +40,7 @@ class Document(Contract):
 
     id: Id
     rev: Count = 0
-    sequences: dict[str, Count] = {}
+    sequences: dict[str, Count] = Field(default_factory=dict)
 
 
 # ---------------------------------------------------------------------------------------------------------- the partner
@@ -45,7 +63,7 @@ class Partner(Document):
     status: PartnerStatus = "active"
     negative_records: Count = 0
     quota: Quota = Quota(limit=0, bound=0, reserved=0)
-    reported: dict[PartnerFactName, Moment] = {}
+    reported: dict[PartnerFactName, Moment] = Field(default_factory=dict)
     """As of when each fact is known."""
 
 
@@ -237,7 +255,7 @@ class Needs:
     offer_keys: tuple[str, ...] = ()
 
 
-def needs(message: CommandMessage) -> Needs:
+def needs(message: CommandMessage) -> Needs:  # noqa: PLR0911 - a line for each kind of command
     """What to load before this command is decided."""
     partner, subject = message.partner_id, message.subject
     match message.data:
@@ -255,15 +273,6 @@ def needs(message: CommandMessage) -> Needs:
             return Needs(partner, subject, customer_id)
         case _:
             return Needs(partner, subject)
-
-
-SEQUENCE_NAMES = {
-    "partnership.lifecycle.events": "lifecycle",
-    "partnership.quota.events": "quota",
-    "partnership.billing.events": "billing",
-    "partnership.notice.events": "notice",
-}
-"""A topic's name in `sequences`: MongoDB reads a dot in a field's name as a path."""
 
 
 def other_side(side: Side) -> Side:

@@ -77,7 +77,9 @@ def report_customer_standing(
     documents: Documents, message: CommandMessage, command: ReportCustomerStanding
 ) -> Decision:
     """R6, R7, R44, R63 to R69: each fact as of its own time, those about dealings for each partner."""
-    known = {(fact.name, fact.partner_id): fact.as_of for fact in documents.customer.facts} if documents.customer else {}
+    known = (
+        {(fact.name, fact.partner_id): fact.as_of for fact in documents.customer.facts} if documents.customer else {}
+    )
     recorded: list[Fact] = []
     superseded: list[FactName] = []
     for fact in _facts_in(command):

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Callable
 
+from contracts.base import to_milliseconds
 from contracts.commands.internal import EndForSwitch
 from contracts.commands.invitation import (
     AcceptInvitation,
@@ -36,7 +37,7 @@ from handlers.blocks import blocked, blocks, limit_reached
 from handlers.decision import Accepted, Context, Decision, Internal, Rejected
 from handlers.documents import Customer, Documents, Invited, Live, Partner
 from handlers.policy import Policy
-from handlers.scene import Ids, Scene, in_days, no_reason, not_allowed, partner_may_bind, quota_updated, text_of
+from handlers.scene import Ids, Scene, in_days, no_reason, not_allowed, partner_may_bind, quota_updated
 from handlers.switching import bound
 
 REQUIRED = ("legal_name", "contact_person", "email", "phone", "requirements", "estimated_volume")
@@ -192,9 +193,7 @@ def record_identity_verification(scene: Scene, command: RecordIdentityVerificati
     checked = PartnershipStatusChecked(**ids, bound_elsewhere=elsewhere is not None)
     if elsewhere is None:
         return Accepted((verified, checked))
-    prompted = SwitchPrompted(
-        **ids, from_partnership_id=elsewhere.partnership_id, from_partner_id=elsewhere.partner_id
-    )
+    prompted = SwitchPrompted(**ids, from_partnership_id=elsewhere.partnership_id, from_partner_id=elsewhere.partner_id)
     return Accepted((verified, checked, prompted))
 
 
@@ -226,8 +225,8 @@ def _normal(name: str) -> str:
 # ----------------------------------------------------------------------------------------------------------- the answer
 
 
-def accept(scene: Scene, command: AcceptInvitation) -> Decision:
-    """R5 to R7, R25 to R30: the customer is bound, or its switch begins. Whatever the new side can refuse, it does now."""
+def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR0911 - a line for each rule
+    """R5 to R7, R25 to R30: the customer is bound, or its switch begins. What the new side can refuse, it does now."""
     state, customer = scene.partnership.state, scene.customer
     if not isinstance(state, Invited):
         return not_allowed(scene.partnership)
@@ -257,9 +256,7 @@ def _switch(
         return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": live.partner_id})
     if refusal := limit_reached(customer, scene.policy, scene.now):
         return refusal
-    if items := blocks(
-        customer, live.partner_id, live.model, "customer", TerminationDetails(), scene.policy, scene.now
-    ):
+    if items := blocks(customer, live, "customer", TerminationDetails(), policy=scene.policy, now=scene.now):
         return blocked(items)
     switch_id = scene.message.id
     started = SwitchStarted(
@@ -303,5 +300,4 @@ def _close(
 def _expired(scene: Scene, state: Invited) -> Rejected | None:
     if scene.now < state.expires_at:
         return None
-    return Rejected(RejectionCode.INVITATION_EXPIRED, {"expired_at": text_of(state.expires_at)})
-
+    return Rejected(RejectionCode.INVITATION_EXPIRED, {"expired_at": to_milliseconds(state.expires_at)})

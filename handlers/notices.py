@@ -73,18 +73,16 @@ def notices(documents: Documents, events: tuple[Event, ...], message: CommandMes
             for party in notice.parties(event):
                 last[party] = (notice, event)
     return tuple(
-        _to_partner(partner, partnership, notice, event, message.id)
+        _to_partner(partner, partnership, notice, event, f"{message.id}:{party}")
         if party == "partner"
-        else _to_customer(partner, partnership, documents.customer, notice, event, message.id)
+        else _to_customer(partner, partnership, documents.customer, notice, event, notice_id=f"{message.id}:{party}")
         for party, (notice, event) in last.items()
     )
 
 
-def _to_partner(
-    partner: Partner, partnership: Partnership, notice: Notice, event: Event, command_id: str
-) -> NoticeSent:
+def _to_partner(partner: Partner, partnership: Partnership, notice: Notice, event: Event, notice_id: str) -> NoticeSent:
     return NoticeSent(
-        notice_id=f"{command_id}:partner",
+        notice_id=notice_id,
         party="partner",
         recipient_id=partner.id,
         channel=CHANNEL,
@@ -101,14 +99,15 @@ def _to_customer(
     customer: Customer | None,
     notice: Notice,
     event: Event,
-    command_id: str,
+    *,
+    notice_id: str,
 ) -> NoticeSent:
     invites = isinstance(event, InvitationSent)
     offer = partnership.offer
     known = customer.registered_email if customer and not invites else ""
     channel = offer.channel if invites else CHANNEL
     return NoticeSent(
-        notice_id=f"{command_id}:customer",
+        notice_id=notice_id,
         party="customer",
         recipient_id=partnership.customer_id,
         channel=channel,

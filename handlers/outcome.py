@@ -92,6 +92,7 @@ def _next_revision(before: D | None, after: D | None) -> D | None:
 
 
 def rejection(rejected: Rejected, message: CommandMessage) -> CommandRejected:
+    """A refusal in words, for the person who gave the command."""
     explanation = EXPLANATIONS[rejected.code]
     return CommandRejected(
         actor=message.data.actor,

@@ -1,4 +1,4 @@
-"""What the rules leave open, with the defaults of DOMAIN.md (conflicts C1 to C12). A value here is never an `if` there."""
+"""What the rules leave open, with defaults (conflicts C1 to C12). A value here is never an `if` elsewhere."""
 
 from typing import Annotated
 
@@ -11,17 +11,40 @@ from contracts.terms import Category, Initiator, Model, Side
 
 Days = Annotated[int, Field(ge=0, le=366)]
 
-_RESELLER_ACCOUNT: tuple[BlockItem, ...] = (
-    "ORDERS_AWAITING_PARTNER_PAYMENT",
-    "INDEPENDENT_MEMBERS_ATTACHED",
-    "ACCOUNT_IN_ARREARS",
-    "RESERVED_INSTANCES_ACTIVE",
-    "PARTNER_SUPPORT_PLAN_ACTIVE",
-    "CURRENCY_NOT_SET",
-    "SPECIAL_COMMERCE_CONTRACT",
-    "SETTLEMENTS_OUTSTANDING",
-    "ACCOUNT_FROZEN",
-)
+CATEGORIES: dict[Initiator, tuple[Category, ...]] = {
+    "customer": ("customer_request", "agreement_early_termination", "direct_billing"),
+    "partner": ("partner_business_adjustment", "agreement_early_termination"),
+    "platform": ("account_violation", "policy_violation"),
+}
+CONSENT: dict[Model, tuple[Side, ...]] = {"reseller": ("customer", "partner"), "referral": ()}
+CHECKS: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
+    "reseller": {
+        "customer": (
+            "ORDERS_AWAITING_PARTNER_PAYMENT",
+            "INDEPENDENT_MEMBERS_ATTACHED",
+            "ACCOUNT_IN_ARREARS",
+            "RESERVED_INSTANCES_ACTIVE",
+            "PARTNER_SUPPORT_PLAN_ACTIVE",
+            "CURRENCY_NOT_SET",
+            "SPECIAL_COMMERCE_CONTRACT",
+            "SETTLEMENTS_OUTSTANDING",
+            "ACCOUNT_FROZEN",
+        ),
+        "partner": (
+            "SETTLEMENTS_OUTSTANDING",
+            "MIGRATION_PLAN_MISSING",
+            "ALTERNATIVE_SERVICE_MISSING",
+            "INDEPENDENT_MEMBERS_ATTACHED",
+            "RESERVED_INSTANCES_ACTIVE",
+            "PARTNER_SUPPORT_PLAN_ACTIVE",
+            "ACCOUNT_FROZEN",
+        ),
+    },
+    "referral": {
+        "customer": ("ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"),
+        "partner": ("SETTLEMENTS_OUTSTANDING", "MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING"),
+    },
+}
 
 
 class Policy(Contract):
@@ -46,13 +69,9 @@ class Policy(Contract):
     """R83."""
     reason_characters_min: Annotated[int, Field(ge=1, le=4096)] = 10
     """R46."""
-    categories: dict[Initiator, tuple[Category, ...]] = {
-        "customer": ("customer_request", "agreement_early_termination", "direct_billing"),
-        "partner": ("partner_business_adjustment", "agreement_early_termination"),
-        "platform": ("account_violation", "policy_violation"),
-    }
+    categories: dict[Initiator, tuple[Category, ...]] = CATEGORIES
     """R37 to R43."""
-    consent_of_other_side: dict[Model, tuple[Initiator, ...]] = {"reseller": ("customer", "partner"), "referral": ()}
+    consent_of_other_side: dict[Model, tuple[Side, ...]] = CONSENT
     """C2: whose requests need the other side's consent."""
     decision_days: Days = 10
     notice_days: Days = 30
@@ -62,22 +81,5 @@ class Policy(Contract):
     """R62, C4, C8."""
     facts_hours_max: Annotated[int, Field(ge=1, le=8784)] = 24
     """An older fact is not known."""
-    checks: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
-        "reseller": {
-            "customer": _RESELLER_ACCOUNT,
-            "partner": (
-                "SETTLEMENTS_OUTSTANDING",
-                "MIGRATION_PLAN_MISSING",
-                "ALTERNATIVE_SERVICE_MISSING",
-                "INDEPENDENT_MEMBERS_ATTACHED",
-                "RESERVED_INSTANCES_ACTIVE",
-                "PARTNER_SUPPORT_PLAN_ACTIVE",
-                "ACCOUNT_FROZEN",
-            ),
-        },
-        "referral": {
-            "customer": ("ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"),
-            "partner": ("SETTLEMENTS_OUTSTANDING", "MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING"),
-        },
-    }
+    checks: dict[Model, dict[Side, tuple[BlockItem, ...]]] = CHECKS
     """C6, C11: what stands in the way, by model and by who asks."""

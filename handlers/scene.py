@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, TypedDict
 
-from contracts.base import to_milliseconds
+from contracts.blocks import BlockItem
 from contracts.events.facts import QuotaUpdated
+from contracts.events.termination import TerminationDetails
 from contracts.message import CommandMessage
 from contracts.rejections import RejectionCode
+from contracts.terms import Side
+from handlers.blocks import blocks
 from handlers.decision import Context, Rejected
-from handlers.documents import Customer, Documents, Partner, Partnership, Switching, Terminated
+from handlers.documents import Customer, Documents, Expired, Live, Partner, Partnership, Switching, Terminated
 from handlers.policy import Policy
 
 
@@ -44,6 +47,11 @@ class Scene:
         """For the events of this partnership."""
         return {"partner_id": self.partner.id, "customer_id": self.partnership.customer_id}
 
+    def blocks(self, customer: Customer, by: Side, details: TerminationDetails) -> tuple[BlockItem, ...]:
+        """What stands in the way of ending this partnership."""
+        bond = Live(partnership_id=self.id, partner_id=self.partner.id, model=self.partnership.model)
+        return blocks(customer, bond, by, details, policy=self.policy, now=self.now)
+
 
 def scene_of(documents: Documents, message: CommandMessage, context: Context) -> Scene | Rejected:
     """The scene; or NOT_FOUND where the partnership does not exist in this lane."""
@@ -72,6 +80,8 @@ def not_allowed(partnership: Partnership) -> Rejected:
             return Rejected(RejectionCode.PARTNERSHIP_READ_ONLY)
         case Switching():
             return Rejected(RejectionCode.SWITCH_IN_PROGRESS, {"switch_id": state.switch_id})
+        case Expired(cause="verification_exhausted"):
+            return Rejected(RejectionCode.VERIFICATION_EXHAUSTED)
         case _:
             stage = getattr(state, "stage", None)
             return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"status": state.status, "stage": stage})
@@ -113,8 +123,3 @@ def quota_updated(partner: Partner, cause: QuotaCause, *, bound: int = 0, reserv
 def in_days(now: datetime, days: int) -> datetime:
     """So many times 24 hours later."""
     return now + timedelta(days=days)
-
-
-def text_of(moment: datetime) -> str:
-    """A time in a refusal's details."""
-    return to_milliseconds(moment)

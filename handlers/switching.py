@@ -13,7 +13,6 @@ from contracts.events.binding import (
 )
 from contracts.events.termination import PartnershipTerminated, Successor, TerminationDetails
 from contracts.message import SYSTEM, Event
-from handlers.blocks import blocks
 from handlers.decision import Accepted, Decision, Internal
 from handlers.documents import Active, Customer, InNotice, PendingDecision, Switch
 from handlers.scene import Scene, quota_updated
@@ -48,10 +47,7 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
     go_on = (Internal(complete, command.to_partnership_id, command.to_partner_id),)
     if not isinstance(state, Active | PendingDecision | InNotice):
         return Accepted(internal=go_on)  # it ended by itself in the meantime
-    items = blocks(
-        customer, scene.partner.id, scene.partnership.model, "customer", TerminationDetails(), scene.policy, scene.now
-    )
-    if items:
+    if items := scene.blocks(customer, "customer", TerminationDetails()):
         abort = AbortSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id, items=items)
         blocked = SwitchBlocked(
             **scene.ids, status=state.status, stage=state.stage, switch_id=command.switch_id, items=items

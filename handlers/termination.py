@@ -1,8 +1,7 @@
 """The end of a partnership (R37 to R49, R53, R56 to R60, R62 to R70, R80, R81, R83, R113, R121)."""
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from contracts.blocks import BlockItem
 from contracts.commands.termination import DecideTermination, RequestTermination
 from contracts.events.binding import BillingSwitched
 from contracts.events.partnership import Why
@@ -17,7 +16,7 @@ from contracts.events.termination import (
 from contracts.message import Event, Party
 from contracts.rejections import RejectionCode
 from contracts.terms import BillingMode, Category, Initiator, Side
-from handlers.blocks import blocked, blocks, limit_reached
+from handlers.blocks import blocked, limit_reached
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Active, Customer, InNotice, PendingDecision, TerminationCase, other_side
 from handlers.scene import Scene, in_days, no_reason, not_allowed, quota_updated
@@ -32,7 +31,7 @@ INITIATORS: dict[Party, Initiator] = {
 # ---------------------------------------------------------------------------------------------------------- the request
 
 
-def request(scene: Scene, command: RequestTermination) -> Decision:
+def request(scene: Scene, command: RequestTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
     """R37 to R43, R46, R113, R121: either side may ask at any time, for a reason; the platform orders."""
     by = INITIATORS[command.actor.kind]
     state, customer = scene.partnership.state, scene.customer
@@ -58,7 +57,7 @@ def _submit(scene: Scene, command: RequestTermination, customer: Customer, by: S
     if by == "customer" and (refusal := limit_reached(customer, scene.policy, scene.now)):
         return refusal
     details = _details(command)
-    if items := _blocks(scene, customer, by, details):
+    if items := scene.blocks(customer, by, details):
         return blocked(items)
     model, now = scene.partnership.model, scene.now
     needs_consent = by in scene.policy.consent_of_other_side[model]
@@ -81,15 +80,15 @@ def _submit(scene: Scene, command: RequestTermination, customer: Customer, by: S
     )
     if now < submitted.ends_at:
         return Accepted((submitted, approved))
-    end = ended(scene, customer, by, command.category, details.reason, submitted.billing_mode)
-    return Accepted((submitted, approved, *end))
+    end = End(by, command.category, details.reason, submitted.billing_mode)
+    return Accepted((submitted, approved, *_ended(scene, customer, end)))
 
 
 def _order(scene: Scene, command: RequestTermination, customer: Customer) -> Decision:
     """R39, R40: the platform needs no consent and gives no notice, nothing blocks it, and it closes what is open."""
     state = scene.partnership.state
     choice = state.case.billing_mode if isinstance(state, PendingDecision | InNotice) else None
-    return Accepted(ended(scene, customer, "platform", command.category, command.reason or "", choice))
+    return Accepted(_ended(scene, customer, End("platform", command.category, command.reason or "", choice)))
 
 
 # --------------------------------------------------------------------------------------------------------- the decision
@@ -135,22 +134,29 @@ def _approve(
     approved = TerminationApproved(**scene.ids, basis=basis, ends_at=case.ends_at, billing_mode=choice)
     if scene.now < case.ends_at:
         return Accepted((approved,))
-    if items := _blocks(scene, customer, case.by, case.details):
+    if items := scene.blocks(customer, case.by, case.details):
         return blocked(items)
-    return Accepted((approved, *ended(scene, customer, case.by, case.category, case.details.reason, choice)))
+    return Accepted((approved, *_ended(scene, customer, End(case.by, case.category, case.details.reason, choice))))
 
 
 # ----------------------------------------------------------------------------------------------------------- the effect
 
 
-def ended(
-    scene: Scene, customer: Customer, by: Initiator, category: Category, reason: str, choice: BillingMode | None
-) -> tuple[Event, ...]:
+class End(NamedTuple):
+    """Who ends a partnership, why, and the customer's choice of billing, if it made one."""
+
+    by: Initiator
+    category: Category
+    reason: str
+    choice: BillingMode | None
+
+
+def _ended(scene: Scene, customer: Customer, end: End) -> tuple[Event, ...]:
     """R56, R57, R59: the association is removed, its place in the quota is free, and the customer's choice bills."""
-    mode = choice or "direct"
+    mode = end.choice or "direct"
     return (
         PartnershipTerminated(
-            **scene.ids, by=by, category=category, billing_mode=mode, private=Why(reason=reason)
+            **scene.ids, by=end.by, category=end.category, billing_mode=mode, private=Why(reason=end.reason)
         ),
         quota_updated(scene.partner, "partnership_terminated", bound=-1),
         BillingSwitched(
@@ -161,10 +167,6 @@ def ended(
             to_mode=mode,
         ),
     )
-
-
-def _blocks(scene: Scene, customer: Customer, by: Side, details: TerminationDetails) -> tuple[BlockItem, ...]:
-    return blocks(customer, scene.partner.id, scene.partnership.model, by, details, scene.policy, scene.now)
 
 
 def _notice_days(scene: Scene) -> int:

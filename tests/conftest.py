@@ -1,10 +1,12 @@
 """What all tests share. The servers start when the first test asks for them, and once."""
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
+from tests.support.deployment import Deployment
 from worker.servers import Servers, ServersUnavailableError, start_servers
 
 
@@ -25,3 +27,17 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
             yield running
     except ServersUnavailableError as error:
         pytest.exit(f"no servers: {error}", returncode=1)
+
+
+@pytest.fixture
+def deploy(servers: Servers) -> Iterator[Callable[..., Deployment]]:
+    """Makes deployments: topics, group and database of their own, gone with the test."""
+    made: list[Deployment] = []
+
+    def make(**options: Any) -> Deployment:
+        made.append(Deployment(servers, **options))
+        return made[-1]
+
+    yield make
+    for deployment in made:
+        deployment.close()

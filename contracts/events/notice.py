@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from contracts.base import Contract, EMail, Id, LongText, ShortText
+from contracts.base import Contract, Id, LongText, ShortText
 from contracts.message import Event
 from contracts.terms import Language, Side
 from contracts.topics import TopicName
@@ -28,7 +28,7 @@ class NoticeSent(Event):
     recipient_id: Id | None = None
     """None for a company that is not known as a customer yet."""
     channel: ShortText
-    address: EMail
+    address: ShortText
     template: ShortText
     language: Language
     params: Annotated[dict[str, LongText], Field(max_length=16)]

@@ -104,6 +104,7 @@ class Deployment:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
         self.db = self.mongo[self.name]
         self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all"})
+        self._not_delivered: list[KafkaError] = []
         self.secrets = Secrets(SECRET)
 
     # Workers ------------------------------------------------------------------------------------------------------
@@ -165,16 +166,30 @@ class Deployment:
         return f"{self.name}.{name}"
 
     def produce(self, topic: str, *values: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1) -> None:
-        """With librdkafka's own partitioner, which is not murmur2."""
-        errors: list[KafkaError] = []
+        """With librdkafka's own partitioner, which is not murmur2. Returns when all are acknowledged."""
         for value in values:
-            self._producer.produce(
-                self.topic(topic), value=value, key=key, headers=headers, partition=partition,
-                on_delivery=lambda error, _: errors.append(error) if error else None,
-            )
-            self._producer.poll(0)
-        assert self._producer.flush(30) == 0
-        assert not errors, errors
+            self.enqueue(topic, value, key, headers, partition)
+        self.flush()
+
+    def enqueue(self, topic: str, value: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1) -> None:
+        """One of many; flush() waits for them."""
+        while True:
+            try:
+                self._producer.produce(
+                    self.topic(topic), value=value, key=key, headers=headers, partition=partition, on_delivery=self._delivered
+                )
+            except BufferError:
+                self._producer.poll(0.1)
+            else:
+                return
+
+    def flush(self) -> None:
+        assert self._producer.flush(60) == 0
+        assert not self._not_delivered, self._not_delivered
+
+    def _delivered(self, error: KafkaError | None, _: Any) -> None:
+        if error:
+            self._not_delivered.append(error)
 
     def read(self, topic: str, isolation: str = "read_committed") -> list[Any]:
         """All records of a topic up to its end, as a foreign consumer sees them."""

@@ -14,8 +14,8 @@ import psutil
 from worker.servers import guard
 from worker.servers.ports import free_port, is_free
 
-START_SECONDS_MAX = 90  # A cold disk and two busy cores took 20; more than this is a server that will never come.
-STOP_SECONDS_MAX = 30  # Both stop within 2 when well; one that hangs is killed.
+START_SECONDS_MAX = 90  # Both took 4 to 11 on two cores, by load; more than this is a server that will never come.
+STOP_SECONDS_MAX = 30  # Both stopped within 1 when idle; one that hangs is killed.
 POLL_SECONDS = 0.02
 LOG_LINES_SHOWN = 15
 
@@ -50,15 +50,6 @@ class Guard:
             if pipe is not None:
                 pipe.write("\t".join(map(str, words)) + "\n")
                 pipe.flush()
-
-    @classmethod
-    def dismiss(cls) -> None:
-        """End the guard: nothing is left to watch."""
-        with cls._lock:
-            if cls._process is not None and cls._process.stdin is not None:
-                cls._process.stdin.close()
-                cls._process.wait(STOP_SECONDS_MAX)
-                cls._process = None
 
 
 class LocalServer(ABC):

@@ -1,0 +1,1 @@
+"""Measurements on the real servers. They gate nothing: these numbers are of one machine on one day."""
