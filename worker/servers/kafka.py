@@ -19,9 +19,9 @@ KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
 # Kafka names no logging backend among its dependencies, and without one its log is empty. Same version as its log4j.
 LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 CLUSTER_ID = "cGFydG5lcnNoaXBzLS0tLQ"  # Any 16 bytes in base64; the same one for each throwaway cluster.
-# One run each on two busy cores, so a hint and no more: with -XX:TieredStopAtLevel=1 the start was 0.9 s shorter, but over
-# 40 s of transactions it carried 51,000 records a second against 65,000 without. The collectors did not differ clearly;
-# the serial one needs the fewest threads.
+# One run each on two busy cores, so a hint and no more: with -XX:TieredStopAtLevel=1 the start was 0.9 s shorter, but
+# over 40 s of transactions it carried 51,000 records a second against 65,000 without.
+# The collectors did not differ clearly; the serial one needs the fewest threads.
 JVM = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
 FORMAT_SECONDS_MAX = 60
 
