@@ -1,6 +1,7 @@
 """The command line: `partnership-worker` or `python -m worker`."""
 
 import asyncio
+import gc
 import sys
 
 import structlog
@@ -14,6 +15,8 @@ from worker.settings import SettingsError, load_settings
 EXIT_DEFECT = 1
 EXIT_SETTINGS = 2
 EXIT_OPERATOR = 3
+
+GC_OBJECTS = 100_000
 
 app = typer.Typer(no_args_is_help=True, add_completion=True, help="Background worker for partnerships.")
 log = structlog.get_logger("worker")
@@ -33,6 +36,11 @@ def run() -> None:
         typer.echo(f"Wrong settings:\n{error}", err=True)
         raise typer.Exit(EXIT_SETTINGS) from None
     configure_logs(settings.log_format, settings.log_level)
+
+    # A batch makes some 100,000 short-lived objects without cycles. With Python's default of a collection for each 700
+    # of them a third of a command's time went into looking for cycles.
+    gc.freeze()
+    gc.set_threshold(GC_OBJECTS, 20, 50)
 
     async def main() -> None:
         await Worker(settings).run()

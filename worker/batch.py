@@ -8,6 +8,8 @@ from typing import Any
 
 from bson.errors import BSONError
 
+from contracts.base import to_milliseconds
+from contracts.events.notice import NoticeSent
 from contracts.message import CommandMessage, Event
 from contracts.rejections import CommandAnswered, RejectionCode
 from contracts.topics import TopicName
@@ -122,6 +124,7 @@ class _Batch:
     condemned: str | None
     now: datetime = field(init=False)
     now_ms: int = field(init=False)
+    now_text: str = ""
     revs: dict[tuple[type[Document], str], int] = field(default_factory=dict)
     entries: list[Any] = field(default_factory=list)
     letters: list[Any] = field(default_factory=list)
@@ -138,8 +141,11 @@ class _Batch:
     def take(self, item: Item) -> None:
         # The public topic's append time: a command that waited for us was not late (P7). Never beyond the lane log's
         # own, whatever a record claims, and never below the lane's last.
-        self.now_ms = max(self.now_ms, min(item.source.timestamp_ms, item.record.timestamp))
-        self.now = from_milliseconds(self.now_ms)
+        now_ms = max(self.now_ms, min(item.source.timestamp_ms, item.record.timestamp))
+        if now_ms != self.now_ms or not self.now_text:
+            self.now_ms = now_ms
+            self.now = from_milliseconds(now_ms)
+            self.now_text = to_milliseconds(self.now)
         decoded = item.decoded
         entry_id = decoded.message.id if _takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
         known = self.loaded.digests.get(entry_id)
@@ -201,9 +207,7 @@ class _Batch:
     ) -> None:
         message = decoded.message
         rejected = rejection(Rejected(code, details), message)
-        record = self._event(
-            rejected, f"{entry_id}:1", message.subject, message.partner_id, message, _trace(item)
-        )
+        record = self._event(rejected, f"{entry_id}:1", message.subject, message.partner_id, message, _trace(item))
         self._enter(entry_id, item, journal.Outcome.REFUSED, [(record, None)], code=code.value)
 
     def _fail(self, entry_id: str, item: Item, decoded: Readable, reason: str, error: str) -> None:
@@ -218,7 +222,7 @@ class _Batch:
         self.letters.append(to_bson(letter))
         self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=reason)
 
-    def _enter(  # noqa: PLR0913 - the columns of a row
+    def _enter(
         self,
         entry_id: str,
         item: Item,
@@ -273,11 +277,11 @@ class _Batch:
         # partition of each topic to mark instead of all of them (decision 0008).
         return self.lane.lane % self.rules.partitions[topic]
 
-    def _event(  # noqa: PLR0913 - the attributes of an event
+    def _event(
         self, event: Event, event_id: str, subject: str, partner_id: str, cause: CommandMessage, headers: Headers
     ) -> Outgoing:
-        value = cloud_event(event, event_id, subject, partner_id, cause, self.now)
-        token = getattr(event, "token", None)
+        value = cloud_event(event, event_id, subject, partner_id, cause, self.now_text)
+        token = event.token if isinstance(event, NoticeSent) else None
         return Outgoing(
             topic=event.TOPIC,
             partition=self._partition(event.TOPIC),
@@ -291,7 +295,7 @@ class _Batch:
         command_id = f"~{number}:{cause.id}"
         if len(command_id) > ID_CHARACTERS_MAX:
             command_id = f"~{number}:{hashlib.blake2b(cause.id.encode(), digest_size=16).hexdigest()}"
-        value = cloud_event(internal.command, command_id, internal.subject, internal.partner_id, cause, self.now)
+        value = cloud_event(internal.command, command_id, internal.subject, internal.partner_id, cause, self.now_text)
         return Outgoing(
             topic=TopicName.LANES,
             partition=lane_of(internal.partner_id, self.rules.lanes),
@@ -344,7 +348,7 @@ def _answer(message: CommandMessage, decided: Decided) -> Event:
         command_id=message.id,
         command_type=message.data.wire_type(),
         would="accept" if rejection is None else "refuse",
-        events=[event.event.wire_type() for event in decided.events],
+        events=tuple(event.event.wire_type() for event in decided.events),
         code=rejection.code if rejection else None,
         details=rejection.details if rejection else {},
     )

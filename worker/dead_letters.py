@@ -7,7 +7,6 @@ from typing import Any
 
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
-from worker.mongo.store import binary
 from worker.records import SOURCE_HEADER, Outgoing
 
 HANDLER_FAILED = "HANDLER_FAILED"
@@ -22,11 +21,13 @@ ORIGINAL_HEADERS_MAX = 50
 def where(error: BaseException) -> str:
     """Class and place of a fault. Not its text: that can hold what was in the message."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
-    places = " < ".join(f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames))
+    places = " < ".join(
+        f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}" for frame in reversed(frames)
+    )
     return f"{type(error).__name__} at {places}" if places else type(error).__name__
 
 
-def dead_letter(  # noqa: PLR0913 - the columns of a row
+def dead_letter(
     letter_id: str, item: Item, reason: str, error: str, lane: int, partition: int, now: datetime
 ) -> tuple[Outgoing, dict[str, Any]]:
     """The record for the dead-letter topic, and the document that operators work with."""
@@ -61,8 +62,8 @@ def dead_letter(  # noqa: PLR0913 - the columns of a row
         "type": command_type,
         "subject": message.subject if message else undecodable and undecodable.subject,
         "partner": message.partner_id if message else undecodable and undecodable.partner_id,
-        "key": binary(record.key),
-        "value": binary(record.value),
-        "headers": [[name, binary(value)] for name, value in original],
+        "key": record.key,
+        "value": record.value,
+        "headers": [[name, value] for name, value in original],
     }
     return outgoing, document

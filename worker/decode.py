@@ -70,7 +70,7 @@ def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
     return Item(record, Source.of(record), _decode(record, secrets))
 
 
-def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
+def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:  # noqa: PLR0911 - one for each reason
     value = record.value
     if not value:
         return Undecodable(Unreadable.EMPTY, "the record has no value")

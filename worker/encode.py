@@ -1,12 +1,13 @@
-"""The bytes of everything that a decision sends out. Made before the store: what cannot be encoded, or no topic would
-take, becomes a dead letter then; after the store it would fail for ever."""
+"""The bytes of everything that a decision sends out.
 
-from datetime import datetime
+Made before the store: what cannot be encoded, or no topic would take, becomes a dead letter then; after the store it
+would fail for ever.
+"""
+
 from typing import Any
 
 import orjson
 
-from contracts.base import to_milliseconds
 from contracts.message import CONTENT_TYPE, CommandMessage, Typed
 from contracts.topics import RECORD_BYTES_MAX
 from worker.records import Outgoing
@@ -23,7 +24,7 @@ class RecordTooLarge(Exception):
     """An event or command that no topic would take."""
 
 
-def cloud_event(data: Typed, event_id: str, subject: str, partner_id: str, cause: CommandMessage, now: datetime) -> bytes:
+def cloud_event(data: Typed, event_id: str, subject: str, partner_id: str, cause: CommandMessage, now: str) -> bytes:
     """One CloudEvent 1.0 in structured mode.
 
     Raises:
@@ -35,7 +36,7 @@ def cloud_event(data: Typed, event_id: str, subject: str, partner_id: str, cause
         "source": SOURCE,
         "type": data.wire_type(),
         "subject": subject,
-        "time": to_milliseconds(now),
+        "time": now,
         "partitionkey": partner_id,
         "causationid": cause.id,
         "correlationid": cause.correlation_id or cause.id,

@@ -8,12 +8,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from bson.binary import Binary
-
 from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
-from worker.mongo.store import binary
 from worker.records import Outgoing
 
 
@@ -26,7 +23,7 @@ class Outcome(StrEnum):
     DEAD_LETTER = "dead_letter"
 
 
-def entry(  # noqa: PLR0913 - the columns of a row
+def entry(
     entry_id: str,
     item: Item,
     lane: int,
@@ -54,7 +51,7 @@ def entry(  # noqa: PLR0913 - the columns of a row
         message = item.decoded.message
         actor = message.data.actor
         fields |= {
-            "digest": Binary(item.decoded.digest),
+            "digest": item.decoded.digest,
             "command_id": message.id,
             "type": message.data.wire_type(),
             "subject": message.subject,
@@ -71,14 +68,15 @@ def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, An
     fields: dict[str, Any] = {
         "topic": record.topic.value,
         "partition": record.partition,
-        "key": binary(record.key),
-        "value": binary(record.value),
+        "key": record.key,
+        "value": record.value,
     }
     if record.headers:
-        fields["headers"] = [[name, binary(value)] for name, value in record.headers]
+        fields["headers"] = [[name, value] for name, value in record.headers]
     if record.token:
         fields["token"] = list(record.token)
-    private = getattr(event, "private", None)
+    # Of the instance: getattr() with a default costs a model without the field an exception.
+    private = event.__dict__.get("private") if event is not None else None
     if private is not None:
         fields["private"] = private.model_dump()
     return fields

@@ -8,4 +8,5 @@ from aiokafka.partitioner import murmur2
 @lru_cache(maxsize=65_536)
 def lane_of(partner_id: str, lanes: int) -> int:
     """The lane of a partner (or of a customer's facts): murmur2 of its id, modulo the number of lanes."""
-    return (murmur2(partner_id.encode()) & 0x7FFF_FFFF) % lanes
+    number: int = murmur2(partner_id.encode()) & 0x7FFF_FFFF
+    return number % lanes

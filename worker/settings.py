@@ -1,4 +1,4 @@
-"""Every setting, with its unit and what goes wrong without it. Read from the environment, checked before anything starts."""
+"""Every setting, with its unit and what goes wrong without it; read and checked before anything starts."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -30,9 +30,7 @@ class Settings(BaseSettings):
     ]
     """host:port of one or more brokers, separated by commas."""
 
-    mongo_url: Annotated[
-        SecretStr, Field(validation_alias=AliasChoices("MONGO_URL", f"{ENV_PREFIX}MONGO_URL"))
-    ]
+    mongo_url: Annotated[SecretStr, Field(validation_alias=AliasChoices("MONGO_URL", f"{ENV_PREFIX}MONGO_URL"))]
     """URL of a replica set: on a lone mongod there are no transactions, and nothing could be decided once."""
 
     mongo_database: Annotated[str, Field(min_length=1, max_length=38, pattern=r"^[\w-]+$")] = "partnerships"
@@ -140,7 +138,7 @@ def load_settings() -> Settings:
         SettingsError: with one line for each wrong setting, never with a secret's value.
     """
     try:
-        return Settings()  # type: ignore[call-arg] # the environment gives the arguments
+        return Settings()
     except ValidationError as error:
         lines = []
         for problem in error.errors(include_input=False, include_url=False):

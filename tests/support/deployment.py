@@ -15,7 +15,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupTopicPartitions,
+    KafkaError,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 from pymongo import MongoClient
 
 from contracts.topics import TOPICS
@@ -224,6 +232,58 @@ class Deployment:
     def events(self, topic: str) -> list[dict[str, Any]]:
         """The bodies of a topic's records."""
         return [json.loads(record.value()) for record in self.read(topic)]
+
+    # Operating: what goes wrong in a cluster without the worker ---------------------------------------------------
+
+    @property
+    def admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.servers.kafka_bootstrap})
+
+    def forget_group(self, group: str) -> bool:
+        """Delete a consumer group with its offsets. False while it still has members."""
+        try:
+            self.admin.delete_consumer_groups([group])[group].result(30)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:
+                return False
+            raise
+        return True
+
+    def offsets(self, group: str, topic: str) -> dict[int, int]:
+        """What a group has committed on a topic."""
+        wanted = ConsumerGroupTopicPartitions(group, self._partitions(topic))
+        found = self.admin.list_consumer_group_offsets([wanted])[group].result(30)
+        return {place.partition: place.offset for place in found.topic_partitions}
+
+    def set_offsets(self, group: str, topic: str, offsets: dict[int, int]) -> None:
+        """As an operator does by hand. The group must have no members."""
+        places = [TopicPartition(self.topic(topic), partition, offset) for partition, offset in offsets.items()]
+        self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group].result(30)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition."""
+        wanted = {place: OffsetSpec.latest() for place in self._partitions(topic)}
+        return {place.partition: found.result(30).offset for place, found in self.admin.list_offsets(wanted).items()}
+
+    def delete_records(self, topic: str, before: dict[int, int]) -> None:
+        """Truncate a topic's partitions from their beginning, as retention does."""
+        places = [TopicPartition(self.topic(topic), partition, offset) for partition, offset in before.items()]
+        for done in self.admin.delete_records(places).values():
+            done.result(30)
+
+    def configure(self, topic: str, **config: str) -> None:
+        """Change a topic's configuration while it is in use (`_` for `.`)."""
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self.topic(topic), incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        name = self.topic(topic)
+        found = self.admin.list_topics(name, timeout=10).topics[name].partitions
+        return [TopicPartition(name, partition) for partition in found]
 
     # Judging --------------------------------------------------------------------------------------------------------
 

@@ -34,6 +34,6 @@ def connect(url: str, request_timeout_seconds: float, driver: Driver = "pymongo"
     return AsyncMongoClient(url, **options)
 
 
-async def awaited(value: Any) -> Any:  # noqa: ANN401 - what the two drivers answer differs just in this
+async def awaited(value: Any) -> Any:
     """The value, awaited where this driver gives an awaitable and the other one a value."""
     return await value if inspect.isawaitable(value) else value

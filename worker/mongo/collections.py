@@ -63,7 +63,7 @@ async def prepare(client: Client, database: str, topology: dict[str, int]) -> No
     await _check_topology(db[TOPOLOGY], topology)
 
 
-async def _check_topology(collection: Any, topology: dict[str, int]) -> None:  # noqa: ANN401 - of either driver
+async def _check_topology(collection: Any, topology: dict[str, int]) -> None:
     try:
         await collection.insert_one({"_id": "topology", "partitions": topology})
     except DuplicateKeyError:
@@ -75,7 +75,7 @@ async def _check_topology(collection: Any, topology: dict[str, int]) -> None:  #
     if changed:
         lines = ", ".join(f"{name} had {was} partitions and has {now}" for name, (was, now) in sorted(changed.items()))
         msg = (
-            f"The topology is fixed for life: {lines}. A partner's commands would be decided in two lanes, or its events "
-            "published out of order. Go back to the number of before (setting `lanes`, or the topic's partitions)."
+            f"The topology is fixed for life: {lines}. A partner's commands would be decided in two lanes, or its "
+            "events published out of order. Go back to the number of before (`lanes`, or the topic's partitions)."
         )
         raise StopWorker(msg)

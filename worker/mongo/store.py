@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 
 from bson import encode
-from bson.binary import Binary
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, ReplaceOne, ReturnDocument
@@ -69,7 +68,7 @@ class Changes:
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
-    """The bytes that are stored, made once. Raises what `bson` raises: OverflowError, InvalidDocument …"""
+    """The bytes that are stored, made once. Raises what `bson` raises: OverflowError, InvalidDocument."""
     return RawBSONDocument(encode(document, codec_options=UTC_AWARE))
 
 
@@ -90,16 +89,16 @@ class Store:
         """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
         await self._client.admin.command("ping")
 
-    async def start_session(self) -> Any:  # noqa: ANN401 - of either driver
+    async def start_session(self) -> Any:
         """A session for one opening of a lane."""
         return await awaited(self._client.start_session())
 
-    async def end_session(self, session: Any) -> None:  # noqa: ANN401
+    async def end_session(self, session: Any) -> None:
         """Give a session back. Without MongoDB it cannot be said, and ends by itself."""
         with contextlib.suppress(PyMongoError):
             await session.end_session()
 
-    async def open_lane(self, lane: int, session: Any) -> LaneDocument:  # noqa: ANN401
+    async def open_lane(self, lane: int, session: Any) -> LaneDocument:
         """Shut the former owner out and take the lane.
 
         Its session first: an open transaction of a killed worker holds its documents for 60 s, this one's too. Then
@@ -109,7 +108,7 @@ class Store:
         former = await lanes.find_one({"_id": lane})
         if former and former.get("session"):
             await self._client.admin.command({"killSessions": [{"id": former["session"]}]})
-        found = await lanes.find_one_and_update(
+        found: Any = await lanes.find_one_and_update(
             {"_id": lane},
             {
                 "$inc": {"epoch": 1},
@@ -131,11 +130,11 @@ class Store:
         await self._update_lane(lane, {"published": offset})
         return replace(lane, published=offset)
 
-    async def transaction(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:  # noqa: ANN401
+    async def transaction(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:
         """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says."""
         await session.with_transaction(body)
 
-    async def load(self, session: Any, entry_ids: list[str], needs: Iterable[Needs]) -> Loaded:  # noqa: ANN401
+    async def load(self, session: Any, entry_ids: list[str], needs: Iterable[Needs]) -> Loaded:
         """Read what these commands need, in at most five queries."""
         partners: set[str] = set()
         partnerships: set[str] = set()
@@ -168,12 +167,12 @@ class Store:
         loaded.customers = await self._documents(session, Customer, customers)
         return loaded
 
-    async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:  # noqa: ANN401
+    async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
         found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
         return {entry["_id"]: entry.get("digest") or b"" for entry in found}
 
-    async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:  # noqa: ANN401
+    async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
         """Write a batch: the lane's document first, so that a worker that lost the lane changes nothing.
 
         Raises:
@@ -198,7 +197,7 @@ class Store:
                 await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
         except BulkWriteError as error:
             if any(problem.get("code") == DUPLICATE_KEY for problem in error.details.get("writeErrors", ())):
-                raise Conflict("inserted meanwhile") from error  # noqa: EM101
+                raise Conflict("inserted meanwhile") from error
             raise
 
     async def unpublished(self, lane: int, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
@@ -207,7 +206,7 @@ class Store:
         async for entry in self._db[JOURNAL].find(query).sort("offset", 1).batch_size(200):
             yield entry
 
-    async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:  # noqa: ANN401
+    async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:
         result = await self._db[LANES].update_one(
             {"_id": lane.lane, "epoch": lane.epoch}, {"$set": fields}, session=session
         )
@@ -215,18 +214,17 @@ class Store:
             msg = f"lane {lane.lane} has another owner (this one's epoch was {lane.epoch})"
             raise Fenced(msg)
 
-    async def _documents(self, session: Any, kind: type[D], ids: set[str]) -> dict[str, D]:  # noqa: ANN401
+    async def _documents(self, session: Any, kind: type[D], ids: set[str]) -> dict[str, D]:
         if not ids:
             return {}
         found = await self._find(session, COLLECTION_OF[kind], {"_id": {"$in": list(ids)}})
         return {fields["_id"]: kind.model_validate({**fields, "id": fields["_id"]}) for fields in found}
 
     async def _find(
-        self, session: Any, collection: str, query: dict[str, Any], fields: dict[str, int] | None = None  # noqa: ANN401
+        self,
+        session: Any,
+        collection: str,
+        query: dict[str, Any],
+        fields: dict[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        return await self._db[collection].find(query, fields, session=session).to_list(None)  # type: ignore[no-any-return]
-
-
-def binary(value: bytes | None) -> Binary | None:
-    """Bytes for MongoDB."""
-    return None if value is None else Binary(value)
+        return await self._db[collection].find(query, fields, session=session).to_list(None)

@@ -1,0 +1,106 @@
+"""What other systems report."""
+
+from datetime import timedelta
+
+import pytest
+
+from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
+from contracts.events.facts import CustomerStandingRecorded, PartnerRegistered, PartnerStandingRecorded, QuotaUpdated
+from contracts.events.termination import TerminationDecisionRequested, TerminationSubmitted
+from contracts.message import SYSTEM
+from contracts.rejections import RejectionCode
+from tests.story import (
+    BOUND,
+    INVITED,
+    NOON,
+    PLATFORM,
+    Send,
+    customer_asks,
+    customer_user,
+    facts,
+    given,
+    invite,
+    like,
+    partner_is,
+    partner_user,
+    registered,
+)
+
+BEFORE = NOON - timedelta(hours=1)
+
+
+@pytest.mark.requirement("R59")
+def test_a_partner_is_registered_once_with_its_quota() -> None:
+    given().when(registered(quota=3)).then(
+        like(PartnerRegistered, status="active"), like(QuotaUpdated, limit=3, bound=0, reserved=0)
+    )
+    given(registered()).when(registered()).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, status="active")
+
+
+@pytest.mark.requirement("R3", "R4")
+def test_a_report_changes_what_it_names_and_nothing_else() -> None:
+    story = given(registered()).when(partner_is(negative_records=1))
+    story.then(like(PartnerStandingRecorded, status="active", negative_records=1, recorded=("negative_records",)))
+
+
+@pytest.mark.requirement("R3")
+def test_an_older_fact_about_a_partner_never_replaces_a_newer_one() -> None:
+    story = given(registered(), partner_is(status="closed"))
+    story.when(partner_is(as_of=BEFORE, status="active", negative_records=4)).then(
+        like(PartnerStandingRecorded, status="closed", recorded=("negative_records",), superseded=("status",))
+    )
+
+
+@pytest.mark.requirement("R59")
+def test_a_quota_may_be_lowered_below_what_is_bound() -> None:
+    story = given(*BOUND).when(partner_is(quota_limit=0))
+    story.then(PartnerStandingRecorded, like(QuotaUpdated, limit=0, bound=1, cause="limit_changed"))
+    story.when(invite(customer="c2")).refused(RejectionCode.QUOTA_EXCEEDED, limit=0, bound=1)
+
+
+@pytest.mark.requirement("R59")
+def test_the_same_limit_again_is_no_news_for_the_quota() -> None:
+    given(registered(quota=3)).when(partner_is(quota_limit=3)).then(PartnerStandingRecorded)
+
+
+@pytest.mark.requirement("R44", "R65")
+def test_an_older_fact_about_a_customer_never_replaces_a_newer_one() -> None:
+    story = given(*BOUND).when(facts(as_of=BEFORE, account_in_arrears=True, settlements_outstanding=True))
+    story.then(like(CustomerStandingRecorded, recorded=()))
+    story.when(customer_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+
+
+@pytest.mark.requirement("R65")
+def test_a_partial_report_leaves_the_other_facts_alone() -> None:
+    arrears = ReportCustomerStanding(actor=SYSTEM, as_of=NOON, facts=CustomerFacts(account_in_arrears=True))
+    story = given(*BOUND).when(Send(arrears, "c1", "c1"))
+    story.then(like(CustomerStandingRecorded, recorded=("account_in_arrears",)))
+    assert len(story.customer().facts) == 11
+
+
+@pytest.mark.requirement("R65")
+def test_what_is_reported_about_a_customer_is_not_published() -> None:
+    story = given().when(facts(account_in_arrears=True))
+    assert set(story.events[0].model_dump()) == {
+        "sequence",
+        "actor",
+        "customer_id",
+        "as_of",
+        "recorded",
+        "superseded",
+    }
+
+
+@pytest.mark.requirement("R2", "R6")
+@pytest.mark.parametrize("actor", [partner_user(), customer_user()])
+def test_neither_side_reports_facts(actor: object) -> None:
+    for command in (registered("p2"), partner_is(status="active"), facts()):
+        given(*INVITED).when(command.but(actor=actor)).refused(RejectionCode.NOT_AUTHORIZED)
+    assert given(*INVITED).when(facts().but(actor=PLATFORM)).rejection is None
+
+
+@pytest.mark.requirement("R3")
+def test_facts_about_an_unknown_partner_are_refused_as_too_early() -> None:
+    story = given().when(partner_is(status="closed")).refused(RejectionCode.NOT_FOUND)
+    assert story.rejection is not None
+    assert story.rejection.retryable

@@ -1,0 +1,172 @@
+"""What holds for every command: who may give it, versions, numbering, and what is kept from whom."""
+
+import json
+
+import pytest
+
+from contracts.events.facts import QuotaUpdated
+from contracts.events.invitation import InvitationCancelled
+from contracts.message import Actor, CommandMessage, Party, Role
+from contracts.registry import COMMANDS, INTERNAL
+from contracts.rejections import EXPLANATIONS, RejectionCode
+from handlers.admission import RULES
+from handlers.decision import Context
+from handlers.documents import Documents
+from handlers.evolve import evolve_partnership
+from handlers.outcome import outcome
+from handlers.policy import Policy
+from tests.story import (
+    BOUND,
+    INVITED,
+    NOON,
+    PENDING,
+    REGISTERED,
+    TERMINATED,
+    VERIFIED,
+    Send,
+    accept,
+    cancel,
+    customer_asks,
+    customer_decides,
+    customer_user,
+    decline,
+    given,
+    invite,
+    opened,
+    partner_asks,
+    partner_decides,
+    registered,
+    token,
+    verified,
+)
+
+
+@pytest.mark.requirement("R83", "R84")
+def test_every_command_says_who_may_give_it() -> None:
+    assert set(RULES) == set(COMMANDS.values()) | set(INTERNAL.values())
+
+
+@pytest.mark.requirement("R83", "R84")
+@pytest.mark.parametrize(
+    "command",
+    [invite(), opened(), verified(), accept(), decline(), cancel(), customer_asks(), partner_decides(), registered()],
+    ids=lambda send: type(send.command).__name__,
+)
+@pytest.mark.parametrize("kind", list(Party))
+def test_a_party_that_a_command_is_not_for_is_refused(command: Send, kind: Party) -> None:
+    allowed = RULES[type(command.command)].parties
+    stranger = Actor(kind=kind, party_id="somebody-else", user_id="u", role=Role.ADMIN)
+    story = given(*PENDING).when(command.but(actor=stranger))
+    if kind not in allowed or kind is Party.PARTNER:
+        story.refused(RejectionCode.NOT_AUTHORIZED)
+    if kind is Party.CUSTOMER:
+        story.refused(RejectionCode.NOT_AUTHORIZED)
+
+
+@pytest.mark.requirement("R84")
+@pytest.mark.parametrize("command", [invite(subject="s2", customer="c2"), cancel(), decline()])
+def test_a_viewer_changes_nothing(command: Send) -> None:
+    actor = command.command.actor.model_copy(update={"role": Role.VIEWER})
+    given(*INVITED, opened()).when(command.but(actor=actor)).refused(RejectionCode.NOT_AUTHORIZED)
+
+
+@pytest.mark.requirement("R129")
+def test_who_decides_on_an_older_version_is_refused() -> None:
+    given(*INVITED, opened()).when(cancel(expected_version=1)).refused(
+        RejectionCode.VERSION_CONFLICT, current_version=2
+    )
+    given(*INVITED, opened()).when(cancel(expected_version=2)).then(InvitationCancelled, QuotaUpdated)
+
+
+@pytest.mark.requirement("R129")
+def test_a_version_of_what_does_not_exist_yet_is_zero() -> None:
+    given(*REGISTERED).when(invite(expected_version=1)).refused(RejectionCode.VERSION_CONFLICT, current_version=0)
+    assert given(*REGISTERED).when(invite(expected_version=0)).rejection is None
+
+
+def test_events_name_who_gave_the_command() -> None:
+    story = given(*BOUND).when(customer_asks())
+    assert {event.actor for event in story.events} == {customer_user()}
+
+
+def test_a_refusal_changes_nothing_and_says_what_to_do() -> None:
+    story = given(*TERMINATED)
+    before = dict(story.world.partnerships)
+    story.when(accept()).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
+    assert story.world.partnerships == before
+    assert story.rejection is not None
+    sentence, advice, retryable = EXPLANATIONS[RejectionCode.PARTNERSHIP_READ_ONLY]
+    assert story.rejection.message == f"{sentence} {advice}"
+    assert story.rejection.retryable is retryable
+    assert story.rejection.command_type == "partnerships.AcceptInvitation.v1"
+
+
+def test_the_same_command_on_the_same_documents_has_the_same_outcome() -> None:
+    story = given(*VERIFIED)
+    message = CommandMessage("same", "p1-c1", "p1", accept().command)
+    documents = story.world.load(message)
+    context = Context(NOON, Policy(), token)
+    assert outcome(documents, message, context) == outcome(documents, message, context)
+
+
+def test_nothing_is_decided_about_documents_that_are_not_there() -> None:
+    for send in (invite(), opened(), verified(), accept(), cancel(), customer_asks(), partner_decides()):
+        message = CommandMessage("c", send.subject, send.partner_id, send.command)
+        result = outcome(Documents(), message, Context(NOON, Policy(), token))
+        assert result.rejection is not None
+        assert result.rejection.code in {RejectionCode.NOT_FOUND, RejectionCode.NOT_AUTHORIZED}
+
+
+PERSONAL = ("Ada Example", "ada@c1.example", "office@c1.example", "+44 20 7946 0000", "c1 Ltd", "elsewhere", "market")
+
+
+def test_lifecycle_events_carry_no_personal_data() -> None:
+    story = given(*PENDING)
+    story.when(partner_decides())
+    others = given(*BOUND, partner_asks()).when(customer_decides(approve=False, reason="we leave no market"))
+    for world in (story.world, others.world):
+        for entry in world.journal:
+            for stamped in entry.events:
+                if stamped.event.TOPIC != "partnership.notice.events":
+                    text = json.dumps(stamped.event.model_dump(mode="json"))
+                    assert not [word for word in PERSONAL if word in text], text
+
+
+def test_each_lifecycle_event_says_the_state_that_it_leads_to() -> None:
+    story = given(*PENDING)
+    story.when(partner_decides())
+    partnership = None
+    for entry in story.world.journal:
+        for stamped in entry.events:
+            partnership = evolve_partnership(partnership, stamped.subject, stamped.event, entry.at)
+            told = stamped.event.model_dump()
+            if stamped.event.SUBJECT == "partnership" and "status" in told:
+                assert partnership is not None
+                state = partnership.state.model_dump()
+                assert (told["status"], told.get("stage")) == (state["status"], state.get("stage"))
+
+
+def test_ids_as_long_as_they_may_be_fit_everywhere() -> None:
+    partner, customer = "p" * 128, "c" * 128
+    subject = "s" * 128
+    steps = [
+        registered(partner),
+        invite(
+            partner,
+            customer,
+            subject=subject,
+            phone="1" * 256,
+            channel="sms",
+            legal_name="n" * 256,
+            email="a@" + "e" * 252,
+        ),
+    ]
+    story = given(steps[0])
+    send = steps[1]
+    story.when(Send(send.command, send.subject, send.partner_id, id="i" * 128))
+    assert story.rejection is None
+
+
+def test_the_worker_alone_ends_a_partnership_for_a_switch() -> None:
+    for kind in INTERNAL.values():
+        assert RULES[kind].parties == {Party.SYSTEM}

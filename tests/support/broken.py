@@ -1,0 +1,78 @@
+"""A worker that is broken on purpose: `python -m tests.support.broken <how> <number>`.
+
+The break is patched in from outside, so that production code carries no hooks; then the worker runs as it always does.
+"""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from worker.__main__ import main as worker_main
+from worker.intake import Intake
+from worker.mongo.store import Store
+from worker.publisher import Publisher
+
+Method = Callable[..., Awaitable[Any]]
+
+
+def at_call(owner: type, name: str, number: float, do: Callable[[], None], *, after: bool = False) -> None:
+    """Do it before (or after) the method's call of this number."""
+    original: Method = getattr(owner, name)
+    calls = 0
+
+    async def patched(self: Any, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == number and not after:
+            do()
+        result = await original(self, *args)
+        if calls == number and after:
+            do()
+        return result
+
+    setattr(owner, name, patched)
+
+
+def delay_first(owner: type, name: str, seconds: float) -> None:
+    """Hold the first call back, as a slow broker or database would."""
+    original: Method = getattr(owner, name)
+    calls = 0
+
+    async def patched(self: Any, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await asyncio.sleep(seconds)
+        return await original(self, *args)
+
+    setattr(owner, name, patched)
+
+
+def die() -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def fall_asleep() -> None:
+    """As a suspended virtual machine does: nothing runs until somebody sends SIGCONT."""
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+BREAKS: dict[str, Callable[[float], None]] = {
+    "kill-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, die),
+    "kill-between-publish-and-note": lambda n: at_call(Publisher, "publish", n, die, after=True),
+    "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
+    "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
+    "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),
+    "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
+    "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
+    "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),
+}
+
+
+if __name__ == "__main__":
+    BREAKS[sys.argv[1]](float(sys.argv[2]))
+    sys.argv = ["worker", "run"]
+    worker_main()

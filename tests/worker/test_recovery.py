@@ -1,0 +1,89 @@
+"""Killed at the worst instants: what was stored goes out once, in log order, when the next worker opens the lane.
+
+The workers that kill themselves are those of tests/support/broken.py.
+"""
+
+import signal
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import load
+from tests.support.deployment import Deployment, wait_until
+
+KILLED = -signal.SIGKILL
+BATCHES_OF_FEW = {"batch_records_max": "20"}
+
+
+@pytest.mark.parametrize(
+    ("how", "published_again"),
+    [("kill-between-store-and-publish", True), ("kill-between-publish-and-note", False)],
+)
+def test_what_was_stored_is_published_once_after_a_kill(
+    deploy: Callable[..., Deployment], how: str, published_again: bool
+) -> None:
+    deployment = deploy(overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 100)
+    dying = deployment.start_worker("tests.support.broken", how, "4")
+    assert dying.wait() == KILLED
+    behind = [lane for lane in deployment.db.lanes.find() if lane["published"] < lane["stored"]]
+    assert behind, "the kill came too late to leave anything behind"
+
+    worker = deployment.start_worker().wait_ready()
+    deployment.wait_decided(sent)
+
+    deployment.judge()
+    assert bool(worker.logged("published from the journal")) is published_again
+
+
+def test_a_transaction_that_a_killed_worker_left_open_holds_nothing_back(deploy: Callable[..., Deployment]) -> None:
+    """MongoDB would keep its documents for 60 s; killing the dead worker's session frees them at once."""
+    deployment = deploy(overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", "kill-inside-mongodb-transaction", "3").wait() == KILLED
+    killed = time.monotonic()
+
+    deployment.start_worker()
+    deployment.wait_decided(sent, seconds=40)
+
+    # One session time-out until the group gives up the dead member, and the worker's own start.
+    assert time.monotonic() - killed < 40
+    deployment.judge()
+
+
+def test_a_record_that_intake_moved_twice_is_a_repeat(deploy: Callable[..., Deployment]) -> None:
+    """Intake dies after its append and before its commit: the lane log then holds the records twice."""
+    deployment = deploy()
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    dying = deployment.start_worker("tests.support.broken", "kill-between-append-and-commit", "1")
+    assert dying.wait() == KILLED
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+
+    moved = [record.value() for record in deployment.read("partnership.lanes")]
+    assert len(moved) > len(set(moved)), "nothing was moved twice"
+    deployment.judge()
+
+
+def test_events_go_out_once_although_the_group_and_its_offsets_died_with_the_worker(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """Killed after Kafka's commit, before MongoDB knows; and then Kafka forgets the committed offset, too.
+
+    Only the events on the topics can still say that they are there.
+    """
+    deployment = deploy(overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
+    wait_until(lambda: deployment.forget_group(deployment.name), 30, "the dead member to leave the group")
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+
+    deployment.judge()
