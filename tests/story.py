@@ -86,11 +86,11 @@ def policy(**changes: Any) -> Adopt:
 
 
 def partner_user(partner: str = "p1", role: Role = Role.ADMIN) -> Actor:
-    return Actor(kind=Party.PARTNER, party_id=partner, user_id=f"{partner}-user", role=role)
+    return Actor(kind=Party.PARTNER, party_id=partner, user_id="user-of-partner", role=role)
 
 
 def customer_user(customer: str = "c1", role: Role = Role.ADMIN) -> Actor:
-    return Actor(kind=Party.CUSTOMER, party_id=customer, user_id=f"{customer}-user", role=role)
+    return Actor(kind=Party.CUSTOMER, party_id=customer, user_id="user-of-customer", role=role)
 
 
 PLATFORM = Actor(kind=Party.PLATFORM, party_id="platform", user_id="platform-user", role=Role.ADMIN)
@@ -116,10 +116,9 @@ def partner_is(partner: str = "p1", as_of: datetime = NOON, **standing: Any) -> 
     return Send(ReportPartnerStanding(actor=SYSTEM, as_of=as_of, **standing), partner, partner)
 
 
-def facts(customer: str = "c1", as_of: datetime = NOON, **changes: Any) -> Send:
-    """Everything in order, except for `changes`: about the customer, or with `partner` about its dealings with it."""
-    partner = changes.pop("partner", "p1")
-    whole = {
+def facts(customer: str = "c1", as_of: datetime = NOON, partner: str = "p1", **changes: Any) -> Send:
+    """Everything in order, except for `changes`: about the customer, and its dealings with one partner."""
+    whole: dict[str, Any] = {
         "qualified": True,
         "compliant": True,
         "account_status": "active",
@@ -178,7 +177,8 @@ def verified(partner: str = "p1", customer: str = "c1", *, passed: bool = True, 
 
 
 def accept(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
-    command = AcceptInvitation(**{"actor": customer_user(customer), "consent_version": "1"} | changes)
+    data: dict[str, Any] = {"actor": customer_user(customer), "consent_version": "1"}
+    command = AcceptInvitation(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
 
@@ -187,12 +187,14 @@ def switch(partner: str = "p2", customer: str = "c1") -> Send:
 
 
 def decline(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
-    command = DeclineInvitation(**{"actor": customer_user(customer), "reason": "not now"} | changes)
+    data: dict[str, Any] = {"actor": customer_user(customer), "reason": "not now"}
+    command = DeclineInvitation(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
 
 def cancel(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
-    command = CancelInvitation(**{"actor": partner_user(partner), "reason": "sent in error"} | changes)
+    data: dict[str, Any] = {"actor": partner_user(partner), "reason": "sent in error"}
+    command = CancelInvitation(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
 
@@ -222,12 +224,14 @@ def platform_ends(partner: str = "p1", customer: str = "c1") -> Send:
 
 
 def partner_decides(partner: str = "p1", customer: str = "c1", *, approve: bool = True, **changes: Any) -> Send:
-    command = DecideTermination(**{"actor": partner_user(partner), "approve": approve} | changes)
+    data: dict[str, Any] = {"actor": partner_user(partner), "approve": approve}
+    command = DecideTermination(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
 
 def customer_decides(partner: str = "p1", customer: str = "c1", *, approve: bool = True, **changes: Any) -> Send:
-    command = DecideTermination(**{"actor": customer_user(customer), "approve": approve} | changes)
+    data: dict[str, Any] = {"actor": customer_user(customer), "approve": approve}
+    command = DecideTermination(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
 
@@ -307,14 +311,15 @@ class World:
 
     def store(self, before: Documents, result: Outcome) -> None:
         after, changed = result.documents, []
-        for was, document, shelf in (
+        shelves: tuple[tuple[Document | None, Document | None, dict[str, Any]], ...] = (
             (before.partner, after.partner, self.partners),
             (before.customer, after.customer, self.customers),
             (before.partnership, after.partnership, self.partnerships),
-        ):
+        )
+        for was, document, shelf in shelves:
             if document is not was and document is not None:
                 assert document.rev == (was.rev if was else 0) + 1
-                shelf[document.id] = document  # type: ignore[index] - each shelf holds its own kind
+                shelf[document.id] = document
                 changed.append((type(document), document.id, document.rev))
         self.journal.append(Entry(self.now, result.events, tuple(changed)))
         self.internal += result.internal
@@ -449,6 +454,13 @@ class Story:
     @property
     def rejection(self) -> CommandRejected | None:
         return next((result.rejection for result in self.outcomes if result.rejection), None)
+
+    @property
+    def items(self) -> list[str]:
+        """What blocks, by a refusal."""
+        assert self.rejection is not None
+        items: Any = self.rejection.details["items"]
+        return [item["item"] for item in items]
 
     @property
     def events(self) -> list[Event]:

@@ -11,6 +11,7 @@ from worker.app import Worker
 from worker.failures import StopWorker
 from worker.logs import configure_logs
 from worker.settings import SettingsError, load_settings
+from worker.tolerant import read_tolerantly
 
 EXIT_DEFECT = 1
 EXIT_SETTINGS = 2
@@ -41,6 +42,8 @@ def run() -> None:
     # of them a third of a command's time went into looking for cycles.
     gc.freeze()
     gc.set_threshold(GC_OBJECTS, 20, 50)
+
+    read_tolerantly()
 
     async def main() -> None:
         await Worker(settings).run()

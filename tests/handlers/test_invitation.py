@@ -75,7 +75,8 @@ def test_the_link_of_an_invitation_is_asked_for_and_never_kept() -> None:
 )
 @pytest.mark.parametrize("gap", [None, "", "  "])
 def test_an_incomplete_invitation_is_refused_with_what_is_missing(field: str, gap: str | None) -> None:
-    given(*REGISTERED).when(invite(**{field: gap})).refused(RejectionCode.INVITATION_INCOMPLETE, missing=[field])
+    changes: dict[str, Any] = {field: gap}
+    given(*REGISTERED).when(invite(**changes)).refused(RejectionCode.INVITATION_INCOMPLETE, missing=[field])
 
 
 @pytest.mark.requirement("R11")
@@ -145,7 +146,8 @@ def test_where_the_policy_says_so_another_partners_customer_is_not_invited() -> 
     [("qualified", RejectionCode.CUSTOMER_NOT_QUALIFIED), ("compliant", RejectionCode.CUSTOMER_NOT_COMPLIANT)],
 )
 def test_a_customer_known_to_be_unfit_is_neither_invited_nor_bound(fact: str, code: RejectionCode) -> None:
-    unfit = facts(**{fact: False})
+    changes: dict[str, Any] = {fact: False}
+    unfit = facts(**changes)
     given(registered(), unfit).when(invite(customer_id="c1")).refused(code, known=True)
     given(*VERIFIED, unfit).when(accept()).refused(code, known=True)
 

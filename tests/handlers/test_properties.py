@@ -92,8 +92,8 @@ def a_way_in(partner: str, customer: str) -> list[Step]:
 def test_no_sequence_of_commands_breaks_an_invariant(ways_in: list[list[Step]], then: list[Step]) -> None:
     world = World()
     everything = [facts(c, partner=p) for p in PARTNERS for c in CUSTOMERS]
-    for step in (*(registered(p, quota=2, notice_days=0) for p in PARTNERS), *everything):
-        world.do(step)
+    for known in (*(registered(p, quota=2, notice_days=0) for p in PARTNERS), *everything):
+        world.do(known)
     for step in [step for way in ways_in for step in way] + then:
         used = {p: world.partners[p].quota.bound + world.partners[p].quota.reserved for p in PARTNERS}
         world.do(step)

@@ -29,7 +29,6 @@ from tests.story import (
     TERMINATED,
     Send,
     Step,
-    Story,
     accept,
     customer_asks,
     customer_decides,
@@ -51,12 +50,6 @@ from tests.story import (
 )
 
 REFERRAL: tuple[Step, ...] = (registered(), facts(), invite(model="referral"), opened(), verified(), accept())
-
-
-def items_of(story: Story) -> list[str]:
-    assert story.rejection is not None
-    items: Any = story.rejection.details["items"]
-    return [item["item"] for item in items]
 
 
 @pytest.mark.requirement("R37", "R53", "R61", "R78", "R80")
@@ -235,15 +228,15 @@ BLOCKS_OF_A_RESELLER_CUSTOMER = [
     [pytest.param(*row[1:], marks=pytest.mark.requirement(row[0]), id=row[0]) for row in BLOCKS_OF_A_RESELLER_CUSTOMER],
 )
 def test_each_fact_blocks_a_reseller_customer(fact: str, value: Any, item: str) -> None:
-    assert items_of(given(*BOUND, facts(**{fact: value})).when(customer_asks())) == [item]
+    assert given(*BOUND, facts(**{fact: value})).when(customer_asks()).items == [item]
 
 
 @pytest.mark.requirement("R74", "R76")
 def test_all_blocks_are_named_at_once_with_remedy_and_who_can_do_it() -> None:
-    everything = {fact: value for _, fact, value, _ in BLOCKS_OF_A_RESELLER_CUSTOMER}
+    everything: dict[str, Any] = {fact: value for _, fact, value, _ in BLOCKS_OF_A_RESELLER_CUSTOMER}
     story = given(*BOUND, facts(**everything)).when(customer_asks()).refused(RejectionCode.TERMINATION_BLOCKED)
 
-    assert set(items_of(story)) == {item for *_, item in BLOCKS_OF_A_RESELLER_CUSTOMER}
+    assert set(story.items) == {item for *_, item in BLOCKS_OF_A_RESELLER_CUSTOMER}
     assert story.rejection is not None
     items: Any = story.rejection.details["items"]
     assert all(item["remedy"] and item["who"] for item in items)
@@ -251,16 +244,16 @@ def test_all_blocks_are_named_at_once_with_remedy_and_who_can_do_it() -> None:
 
 @pytest.mark.requirement("R70")
 def test_a_referral_customer_is_blocked_by_orders_and_settlements_only() -> None:
-    everything = {fact: value for _, fact, value, _ in BLOCKS_OF_A_RESELLER_CUSTOMER}
+    everything: dict[str, Any] = {fact: value for _, fact, value, _ in BLOCKS_OF_A_RESELLER_CUSTOMER}
     story = given(*REFERRAL, facts(**everything)).when(customer_asks())
-    assert set(items_of(story)) == {"ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"}
+    assert set(story.items) == {"ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"}
 
 
 @pytest.mark.requirement("R47", "R49")
 @pytest.mark.parametrize("before", [BOUND, REFERRAL])
 def test_a_partner_gives_a_migration_plan_and_an_alternative_service(before: tuple[Step, ...]) -> None:
     story = given(*before).when(partner_asks(migration_plan=None, alternative_service=" "))
-    assert items_of(story) == ["MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING"]
+    assert story.items == ["MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING"]
 
 
 @pytest.mark.requirement("R63", "R67")
@@ -274,12 +267,12 @@ def test_dealings_with_another_partner_do_not_block() -> None:
 def test_facts_that_are_a_day_old_are_not_known() -> None:
     story = given(*BOUND, later(hours=24)).when(customer_asks())
     story.then(TerminationSubmitted, TerminationDecisionRequested)
-    assert items_of(given(*BOUND, later(hours=24, seconds=1)).when(customer_asks())) == ["FACTS_UNKNOWN"]
+    assert given(*BOUND, later(hours=24, seconds=1)).when(customer_asks()).items == ["FACTS_UNKNOWN"]
 
 
 @pytest.mark.requirement("R74")
 def test_a_block_that_appeared_before_the_approval_stops_an_end_that_would_take_effect() -> None:
-    assert items_of(given(*PENDING, facts(account_in_arrears=True)).when(partner_decides())) == ["ACCOUNT_IN_ARREARS"]
+    assert given(*PENDING, facts(account_in_arrears=True)).when(partner_decides()).items == ["ACCOUNT_IN_ARREARS"]
 
 
 @pytest.mark.requirement("R80")

@@ -1,5 +1,6 @@
 """One deployment of the worker for one test: topics, group and database of its own on the shared servers."""
 
+import asyncio
 import itertools
 import json
 import os
@@ -30,6 +31,7 @@ from contracts.topics import TOPICS
 from worker.secrets import Secrets
 from worker.servers import Servers
 from worker.settings import Settings
+from worker.topics import prepare_topics
 
 SECRET = "a secret of the tests, which is long enough"
 ROOT = Path(__file__).resolve().parents[2]
@@ -234,6 +236,10 @@ class Deployment:
         return [json.loads(record.value()) for record in self.read(topic)]
 
     # Operating: what goes wrong in a cluster without the worker ---------------------------------------------------
+
+    def make_topics(self) -> None:
+        """As the worker does at its first start, for commands that wait for it. Not inside of an event loop."""
+        asyncio.run(prepare_topics(self.settings()))
 
     @property
     def admin(self) -> AdminClient:

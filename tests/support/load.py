@@ -12,7 +12,8 @@ PARTNERS = [f"partner-{number}" for number in range(8)]
 
 
 def register(deployment: Deployment) -> None:
-    """The partners of the load; waits for nothing."""
+    """Topics, and the partners of the load; waits for no worker."""
+    deployment.make_topics()
     deployment.produce(messages.FACTS, *(messages.register_partner(partner, quota_limit=1_000_000) for partner in PARTNERS))
 
 
