@@ -56,7 +56,7 @@ def _public(name: TopicName, carries: str, key: str = "anything: the partner in 
 
 
 def _events(name: TopicName, carries: str, key: str, consumer: str, days: int) -> Topic:
-    return Topic(name, carries, key, "worker (lanes)", consumer, "any", days * DAY_MS, RECORD_BYTES_MAX, False)  # noqa: FBT003 - a row of a table
+    return Topic(name, carries, key, "worker (lanes)", consumer, "any", days * DAY_MS, RECORD_BYTES_MAX, True)  # noqa: FBT003 - a row of a table
 
 
 TOPICS: dict[TopicName, Topic] = {
@@ -91,7 +91,7 @@ TOPICS: dict[TopicName, Topic] = {
             partitions="any",
             retention_ms=30 * DAY_MS,
             max_message_bytes=WRAPPED_RECORD_BYTES_MAX,
-            log_append_time=False,
+            log_append_time=True,
         ),
     )
 }

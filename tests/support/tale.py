@@ -1,6 +1,7 @@
 """A story told to a running worker through Kafka: say commands, and hear what a foreign consumer hears of them."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +9,8 @@ from dataclasses import dataclass, field
 from itertools import count, groupby
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from aiokafka.errors import KafkaError
+from confluent_kafka import Consumer, TopicPartition
 
 from contracts.registry import COMMANDS
 from contracts.topics import TOPICS, TopicName
@@ -35,8 +37,15 @@ def told(servers: Servers, **options: Any) -> Iterator["Tale"]:
 
 
 def make_topics(deployment: Deployment) -> None:
-    """As the worker would, for producers that come before it."""
-    asyncio.run(prepare_topics(deployment.settings()))
+    """As the worker would, for producers that come before it. A broker may not know at once what it has just made."""
+
+    def made() -> bool:
+        with contextlib.suppress(KafkaError):
+            asyncio.run(prepare_topics(deployment.settings()))
+            return True
+        return False
+
+    wait_until(made, what="the topics")
 
 
 @dataclass
@@ -132,9 +141,7 @@ class Tale:
         """Take in what is there."""
         while batch := self._consumer.consume(1000, timeout=0.1):
             for message in batch:
-                if message.error():
-                    assert message.error().code() == KafkaError._PARTITION_EOF, message.error()
-                    continue
+                assert message.error() is None, message.error()
                 event = json.loads(message.value())
                 assert event["id"] not in self.heard, f"heard twice: {event['id']}"
                 self.heard[event["id"]] = event
