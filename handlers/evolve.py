@@ -161,15 +161,13 @@ def evolve_customer(  # noqa: PLR0911 - a table
         case TerminationSubmitted(counted=True):
             return customer.but(submissions=(*customer.submissions, at)[-SUBMISSIONS_MAX:])
         case PartnershipTerminated():
-            return _left(customer, subject, event, at)
+            return _left(customer, event, at)
         case _:
             return customer
 
 
-def _left(customer: Customer, subject: str, event: PartnershipTerminated, at: datetime) -> Customer:
+def _left(customer: Customer, event: PartnershipTerminated, at: datetime) -> Customer:
     """The customer is free, or with the successor: a switch hands it over and never leaves it without (R27)."""
-    if customer.live is None or customer.live.partnership_id != subject:
-        return customer
     submissions = (*customer.submissions, at)[-SUBMISSIONS_MAX:] if event.counted else customer.submissions
     to = event.successor
     live = to and Live(partnership_id=to.partnership_id, partner_id=to.partner_id, model=to.model)
@@ -213,15 +211,8 @@ def evolve_partnership(partnership: Partnership | None, subject: str, event: Eve
     state = _next(partnership.state, event, at)
     if state is partnership.state:
         return _with(partnership, event)
-    return _with(partnership, event, state=state, open_keys=_keys_in(partnership, state))
-
-
-def _keys_in(partnership: Partnership, state: State) -> tuple[str, ...]:
-    if isinstance(state, Invited | Switching):
-        return partnership.open_keys or offer_keys(
-            partnership.partner_id, partnership.customer_id, partnership.offer.email
-        )
-    return ()
+    is_open = isinstance(state, Invited | Switching)
+    return _with(partnership, event, state=state, open_keys=partnership.open_keys if is_open else ())
 
 
 def _next(  # noqa: C901, PLR0911, PLR0912 - a table

@@ -21,7 +21,7 @@ from worker.clock import backoff_seconds, monotonic_seconds
 from worker.failures import StopWorker
 from worker.health import make_health_app, serve
 from worker.intake import Intake
-from worker.kafka import FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX, Prober, client_options, faststream_security
+from worker.kafka import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX, Prober, client_options, faststream_security
 from worker.lane import State
 from worker.lanes import Lanes
 from worker.metrics import Metrics
@@ -176,6 +176,7 @@ class Worker:
             max_records=FETCHED_RECORDS_MAX,
             batch_timeout_ms=POLL_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
+            fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
             # Offsets are committed by name, never by FastStream's ack(), which commits whatever was fetched.
             ack_policy=AckPolicy.MANUAL,

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -30,8 +30,7 @@ class Unreadable(StrEnum):
     INVALID_DATA = "INVALID_DATA"
 
 
-@dataclass(frozen=True, slots=True)
-class Readable:
+class Readable(NamedTuple):
     """A command, and the digest by which a repeat is told from another command with the same id (P2)."""
 
     message: CommandMessage
@@ -51,8 +50,7 @@ class Undecodable:
     partner_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(NamedTuple):
     """One record of a lane, decoded as far as it can be."""
 
     record: ConsumerRecord

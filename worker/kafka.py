@@ -23,7 +23,11 @@ FETCH_WAIT_MS_MAX = 100
 """How long a fetch waits for records. A partition that is resumed meanwhile waits for it too: aiokafka has one fetch
 under way for each broker."""
 
-PARTITION_FETCH_BYTES_MAX = 2 * WRAPPED_RECORD_BYTES_MAX
+PARTITION_FETCH_BYTES_MAX = 524_288
+FETCH_BYTES_MAX = 8_388_608
+"""What a consumer holds at most of one partition, and of all. A larger record comes all the same, alone (KIP-74)."""
+
+REQUEST_BYTES_MAX = 4 * WRAPPED_RECORD_BYTES_MAX
 STOP_SECONDS_MAX = 3.0
 
 log = structlog.get_logger(__name__)
@@ -72,7 +76,7 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> AI
         transactional_id=transactional_id,
         transaction_timeout_ms=int(settings.transaction_timeout_seconds * 1000),
         max_batch_size=PRODUCER_BATCH_BYTES_MAX,
-        max_request_size=2 * PARTITION_FETCH_BYTES_MAX,
+        max_request_size=REQUEST_BYTES_MAX,
         linger_ms=0,
     )
 

@@ -23,7 +23,7 @@ from worker.publisher import Publisher
 from worker.records import Outgoing
 from worker.settings import Settings
 
-QUEUE_BATCHES = 4
+QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
 
 CONFLICTS_MAX = 3

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from aiokafka import ConsumerRecord
 
@@ -17,8 +17,7 @@ SIGNATURE_HEADER = "~signature"
 """HMAC of the value, on the worker's own commands."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Where a record was first appended: on a public topic, or, for the worker's own commands, in the lane log."""
 
     topic: str
@@ -48,8 +47,7 @@ class Source:
         return f"~{self.topic}:{self.partition}:{self.offset}:{digest}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """A record to publish, just as it is kept in the journal, but for the token, which is derived when it goes out."""
 
     topic: TopicName

@@ -166,6 +166,16 @@ def test_a_late_step_of_a_switch_changes_nothing() -> None:
 
 
 @pytest.mark.requirement("R27")
+def test_a_customer_that_was_handed_over_is_not_taken_back_by_a_late_abort() -> None:
+    story = given(*SWITCHING, facts(account_in_arrears=True))
+    end = story.world.internal.pop()
+    to_old_lane = Send(end.command, end.subject, end.partner_id)
+    story.when(to_old_lane).then(SwitchBlocked)
+    story.when(facts(), to_old_lane).then(PartnershipTerminated, QuotaUpdated)
+    story.when(delivered()).then(PartnershipBound, QuotaUpdated, BillingSwitched, SwitchCompleted)
+
+
+@pytest.mark.requirement("R27")
 def test_repeated_steps_of_a_switch_change_nothing_more() -> None:
     story = given(*SWITCHING)
     story.world.internal *= 2

@@ -173,6 +173,12 @@ def test_a_customer_asks_once_in_three_calendar_months() -> None:
 
 
 @pytest.mark.requirement("R62")
+def test_the_customers_limit_does_not_keep_its_partner_from_asking() -> None:
+    rejected = partner_decides(approve=False, reason="please stay with us")
+    given(*PENDING, rejected).when(partner_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+
+
+@pytest.mark.requirement("R62")
 def test_the_limit_counts_over_all_partners() -> None:
     again = (registered("p2"), invite("p2"), opened("p2"), verified("p2"), accept("p2"), facts(partner="p2"))
     given(*TERMINATED, *again).when(customer_asks("p2")).refused(RejectionCode.REQUEST_LIMIT_REACHED)

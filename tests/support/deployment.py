@@ -114,6 +114,7 @@ class Deployment:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
         self.db = self.mongo[self.name]
         self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all"})
+        self.admin = AdminClient({"bootstrap.servers": self.servers.kafka_bootstrap})
         self._not_delivered: list[KafkaError] = []
         self.secrets = Secrets(SECRET)
 
@@ -240,10 +241,6 @@ class Deployment:
     def make_topics(self) -> None:
         """As the worker does at its first start, for commands that wait for it. Not inside of an event loop."""
         asyncio.run(prepare_topics(self.settings()))
-
-    @property
-    def admin(self) -> AdminClient:
-        return AdminClient({"bootstrap.servers": self.servers.kafka_bootstrap})
 
     def forget_group(self, group: str) -> bool:
         """Delete a consumer group with its offsets. False while it still has members."""

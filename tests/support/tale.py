@@ -85,7 +85,7 @@ class Tale:
         for name, run in groupby(values, key=topic_of):
             said = list(run)
             self.deployment.produce(name, *said, partition=0)
-            self.deployment.wait_decided([json.loads(value)["id"] for value in said])
+            self.wait_decided(*(json.loads(value)["id"] for value in said))
         return [self.outcome(json.loads(value)["id"]) for value in values]
 
     def whisper(self, *values: bytes, partner: str) -> None:
@@ -96,7 +96,12 @@ class Tale:
         for name, run in groupby(values, key=topic_of):
             mark = f"mark-{next(self._marks)}"
             self.deployment.produce(name, *run, messages.decline("nowhere", partner, mark), partition=0)
-            self.deployment.wait_decided([mark])
+            self.wait_decided(mark)
+
+    def wait_decided(self, *command_ids: str) -> None:
+        """Until these are in the journal; that what they caused is published, hearing it will show."""
+        entries, wanted = self.deployment.db.journal, {"_id": {"$in": command_ids}}
+        wait_until(lambda: entries.count_documents(wanted) == len(command_ids), what=f"deciding {command_ids}")
 
     # Hearing ------------------------------------------------------------------------------------------------------
 
@@ -148,7 +153,6 @@ class Tale:
 
     def check(self) -> None:
         """What holds after every story."""
-        self.deployment.wait_published()
         assert_documents_are_the_fold(self.deployment.db)
 
 

@@ -29,6 +29,7 @@ END = ["PartnershipTerminated", "QuotaUpdated", "BillingSwitched"]
 def tale(servers: Servers) -> Iterator[Tale]:
     with told(servers, lanes=4) as running:
         yield running
+        running.deployment.wait_published()
         running.deployment.judge()
 
 
@@ -128,12 +129,12 @@ def test_whatever_partition_a_producer_chooses_a_partnership_keeps_its_order(tal
         name = f"keyed-{number}"
         commands = [messages.invite(name, "any-p"), messages.cancel(name, "any-p")]
         deployment.produce(messages.INVITATION, *commands, key=name.encode())
-    deployment.wait_decided([f"cancel-keyed-{number}" for number in range(20)])
+    tale.wait_decided(*(f"cancel-keyed-{number}" for number in range(20)))
     for number in range(4):
         name = f"keyless-{number}"
         for command_id, value in (("invite", messages.invite(name, "any-p")), ("cancel", messages.cancel(name, "any-p"))):
             deployment.produce(messages.INVITATION, value)
-            deployment.wait_decided([f"{command_id}-{name}"])
+            tale.wait_decided(f"{command_id}-{name}")
 
     entries = list(deployment.db.journal.find({"partner": "any-p"}))
     assert {entry["outcome"] for entry in entries} == {"accepted"}

@@ -23,7 +23,7 @@ BATCHES_OF_FEW = {"batch_records_max": "20"}
 def test_what_was_stored_is_published_once_after_a_kill(
     deploy: Callable[..., Deployment], how: str, published_again: bool
 ) -> None:
-    deployment = deploy(overrides=BATCHES_OF_FEW)
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
     load.register(deployment)
     sent = load.produce(deployment, 100)
     dying = deployment.start_worker("tests.support.broken", how, "4")
@@ -40,7 +40,7 @@ def test_what_was_stored_is_published_once_after_a_kill(
 
 def test_a_transaction_that_a_killed_worker_left_open_holds_nothing_back(deploy: Callable[..., Deployment]) -> None:
     """MongoDB would keep its documents for 60 s; killing the dead worker's session frees them at once."""
-    deployment = deploy(overrides=BATCHES_OF_FEW)
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
     load.register(deployment)
     sent = load.produce(deployment, 50)
     assert deployment.start_worker("tests.support.broken", "kill-inside-mongodb-transaction", "3").wait() == KILLED
@@ -77,7 +77,7 @@ def test_events_go_out_once_although_the_group_and_its_offsets_died_with_the_wor
 
     Only the events on the topics can still say that they are there.
     """
-    deployment = deploy(overrides=BATCHES_OF_FEW)
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
     load.register(deployment)
     sent = load.produce(deployment, 50)
     assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
