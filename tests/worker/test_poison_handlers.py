@@ -1,0 +1,119 @@
+"""P6 from the inside: what a defect of a handler, or a document that cannot be stored, does to whom.
+
+The broken workers are those of tests/support/broken_handlers.py. The commands wait before the worker starts, so that
+good and bad ones are in one batch.
+"""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import messages
+from tests.support.deployment import Deployment, WorkerProcess, wait_until
+from tests.support.fold import assert_documents_are_the_fold
+from tests.support.tale import make_topics
+
+OPERATOR_IS_NEEDED = 3
+LETTERS = "partnership.dead-letters"
+PARTNERS = [f"p-{number}" for number in range(12)]
+MODULE = "tests.support.broken_handlers"
+
+
+@pytest.fixture
+def waiting(deploy: Callable[..., Deployment]) -> Deployment:
+    """Twelve partners with an invitation each, in one partition, before a worker is there."""
+    deployment = deploy(lanes=1)
+    make_topics(deployment)
+    registrations = [messages.register_partner(partner) for partner in PARTNERS]
+    invitations = [messages.invite(f"offer-{partner}", partner) for partner in PARTNERS]
+    deployment.produce(messages.FACTS, *registrations, *invitations, partition=0)
+    return deployment
+
+
+def outcomes(deployment: Deployment, seconds: float = 40) -> dict[str, str]:
+    """Command id → outcome, or the reason of the dead letter, once all 24 are decided."""
+    journal = deployment.db.journal
+    wait_until(lambda: journal.count_documents({}) == 2 * len(PARTNERS), seconds, "deciding all")
+    deployment.wait_published()
+    return {entry["_id"]: entry.get("code", entry["outcome"]) for entry in journal.find()}
+
+
+def assert_only(culprit: str, reason: str, worker: WorkerProcess, deployment: Deployment) -> None:
+    """That command is one dead letter for this reason, and all the others are accepted."""
+    found = outcomes(deployment)
+    assert {key: code for key, code in found.items() if code != "accepted"} == {culprit: reason}
+    (letter,) = deployment.db.dead_letters.find()
+    assert (letter["_id"], letter["reason"], letter["state"]) == (culprit, reason, "open")
+    (record,) = deployment.read(LETTERS)
+    assert dict(record.headers())["dead-letter-id"] == culprit.encode()
+    assert worker.is_ready()
+    deployment.judge()
+
+
+def test_a_handler_that_fails_on_one_partnership_hurts_no_other(waiting: Deployment) -> None:
+    worker = waiting.start_worker(MODULE, "raise-for", "offer-p-5")
+
+    assert_only("invite-offer-p-5", "HANDLER_FAILED", worker, waiting)
+    assert_documents_are_the_fold(waiting.db)
+
+
+def test_a_failure_is_told_by_its_class_and_place_and_not_by_its_text(waiting: Deployment) -> None:
+    worker = waiting.start_worker(MODULE, "raise-for", "offer-p-5")
+    outcomes(waiting)
+
+    (letter,) = waiting.db.dead_letters.find()
+    assert letter["error"].startswith("ZeroDivisionError at broken_handlers.py:")
+    assert "the text of an error" not in letter["error"] + worker.log
+
+
+def test_a_release_that_fails_everywhere_stops_before_it_stores(waiting: Deployment) -> None:
+    """Exit code 3, with a command to look at; the good release then decides everything as if nothing had been."""
+    broken = waiting.start_worker(MODULE, "raise-always", "offer-")
+    assert broken.wait() == OPERATOR_IS_NEEDED, broken.log[-4000:]
+    (stopped,) = broken.logged("stopped: an operator is needed")
+    assert "InviteCustomer" in stopped["reason"]
+    assert "invite-offer-p-0" in stopped["reason"]
+    assert "bad release" in stopped["reason"]
+    assert waiting.db.dead_letters.count_documents({}) == 0
+    assert waiting.db.journal.count_documents({"type": "partnerships.InviteCustomer.v1"}) == 0
+
+    waiting.start_worker()
+
+    assert set(outcomes(waiting).values()) == {"accepted"}
+    assert_documents_are_the_fold(waiting.db)
+    waiting.judge()
+
+
+@pytest.mark.parametrize("how", ["grow", "overflow"])
+def test_a_document_that_cannot_be_stored_hurts_its_own_command_only(waiting: Deployment, how: str) -> None:
+    """The batch is halved until the culprit is alone; what shared its batch is decided."""
+    worker = waiting.start_worker(MODULE, how, "invite-offer-p-5")
+
+    assert_only("invite-offer-p-5", "NOT_STORABLE", worker, waiting)
+    assert worker.logged("lane starts again")
+    assert_documents_are_the_fold(waiting.db)
+
+
+def test_a_stored_document_at_its_limit_refuses_to_grow_and_nothing_else(waiting: Deployment) -> None:
+    """As a document that grew over years would: here it is there already, with 200 bytes to go to 16 MB."""
+    worker = waiting.start_worker()
+    outcomes(waiting)
+    sequences = {"lifecycle": 1, "quota": 2}
+    size = len(waiting.db.command("find", "partners", filter={"_id": "p-3"}).__repr__())
+    fat = {"x" * (16 * 1024 * 1024 - size - 200): 1}
+    waiting.db.partners.update_one({"_id": "p-3"}, {"$set": {"sequences": {**sequences, **fat}}})
+
+    report = {"as_of": "2026-01-01T00:00:00Z", "negative_records": 1, "quota_limit": 7}
+    for partner in PARTNERS:
+        waiting.enqueue(
+            messages.FACTS,
+            messages.command("ReportPartnerStanding", f"report-{partner}", partner, partner, messages.SYSTEM, **report),
+            partition=0,
+        )
+    waiting.flush()
+
+    waiting.wait_decided([f"report-{partner}" for partner in PARTNERS])
+    found = {e["_id"]: e.get("code", e["outcome"]) for e in waiting.db.journal.find({"_id": {"$regex": "^report"}})}
+    assert {key: code for key, code in found.items() if code != "accepted"} == {"report-p-3": "NOT_STORABLE"}
+    assert worker.is_ready()
+    waiting.judge()

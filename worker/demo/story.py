@@ -1,0 +1,336 @@
+"""The scenes. Each shows one thing that the worker promises, with the commands that show it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+from contracts.commands.facts import CustomerFacts, RegisterPartner, ReportCustomerStanding
+from contracts.commands.invitation import (
+    AcceptInvitation,
+    CancelInvitation,
+    InviteCustomer,
+    OpenInvitation,
+    RecordIdentityVerification,
+)
+from contracts.commands.termination import DecideTermination, RequestTermination
+from contracts.events.binding import PartnershipBound, SwitchCompleted
+from contracts.events.facts import CustomerStandingRecorded, QuotaUpdated
+from contracts.events.invitation import (
+    InvitationCancelled,
+    InvitationOpened,
+    InvitationSent,
+    PartnershipStatusChecked,
+    SwitchPrompted,
+)
+from contracts.events.notice import NoticeSent
+from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationSubmitted
+from contracts.message import Actor, Event, Party, Role
+from contracts.rejections import CommandRejected
+from contracts.standing import Dealings
+from contracts.terms import Model
+from contracts.topics import TopicName
+from worker.clock import utc_now
+from worker.demo.audit import gaps
+from worker.demo.process import SESSION_SECONDS, DemoError
+from worker.demo.stage import Order, Sent, Stage
+from worker.demo.words import name
+
+AURORA, BOREALIS = "aurora", "borealis"
+KESTREL, HERON = "kestrel", "heron"
+
+CROWD = 60
+"""Companies that are invited, and whose invitations are cancelled, around the kill."""
+
+CROWD_INTERVAL_SECONDS = 0.012
+CROWD_SECONDS_MAX = 60
+
+REGISTRY = Actor(kind=Party.SYSTEM, party_id="registry", user_id="registry", role=Role.ADMIN)
+PAULA = Actor(kind=Party.PARTNER, party_id=AURORA, user_id="paula", role=Role.ADMIN)
+OTTO = Actor(kind=Party.PARTNER, party_id=AURORA, user_id="otto", role=Role.OPERATOR)
+BEN = Actor(kind=Party.PARTNER, party_id=BOREALIS, user_id="ben", role=Role.ADMIN)
+CARLA = Actor(kind=Party.CUSTOMER, party_id=KESTREL, user_id="carla", role=Role.ADMIN)
+HUGO = Actor(kind=Party.CUSTOMER, party_id=HERON, user_id="hugo", role=Role.ADMIN)
+
+
+# ------------------------------------------------------------------------------------------------------------ the scenes
+
+
+async def partners_and_a_customer(stage: Stage) -> None:
+    """Facts from other systems."""
+    stage.screen.scene("Who they are", "Other systems report partners and what is known of a customer.")
+    await stage.tell(register(AURORA, quota=5, notice_days=0), register(BOREALIS, quota=3, notice_days=30))
+    await stage.tell(standing(KESTREL))
+
+
+async def an_invitation(stage: Stage) -> None:
+    """From the offer to the bond."""
+    stage.screen.scene("An invitation", "The link's token is in the notice alone: journal and documents hold none.")
+    await bind(stage, PAULA, CARLA, "reseller", PartnershipStatusChecked)
+    await stage.tell(accept(PAULA, CARLA))
+
+
+async def a_refusal(stage: Stage) -> None:
+    """Refused, with what to do."""
+    stage.screen.scene("A refusal", "A refused command changes nothing, and says why and what to do.")
+    await stage.tell(end(OTTO, KESTREL, "Otto, operator at Aurora, wants to end it", CommandRejected))
+
+
+async def a_repeat_and_poison(stage: Stage) -> None:
+    """Neither a repeat nor nonsense hurts what comes behind it."""
+    stage.screen.scene(
+        "A repeat and a poison message", "Three records at once: an old command again, nonsense, a new one."
+    )
+    accepted = next(sent for sent in stage.sent if (sent.id or "").startswith("AcceptInvitation"))
+    before = len(stage.results([accepted]))
+    again = await stage.publish_again(accepted)
+    poison = await stage.publish_bytes(TopicName.INVITATION_COMMANDS, AURORA, b"} this is not JSON {")
+    order = invite(PAULA, HUGO, "referral")
+    behind = await stage.publish(order)
+
+    stage.screen.command("somebody sends “} this is not JSON {”", "no type at all")
+    await stage.show_dead_letter(poison)
+    stage.screen.command(order.sentence, type(order.command).__name__)
+    await stage.show(behind)
+    stage.screen.command("Carla's browser had sent her acceptance again", "AcceptInvitation")
+    # The command behind it, of the same partner and topic, has been decided: so has the repeat.
+    if len(stage.results([accepted])) != before:
+        raise DemoError(f"{again.id} was decided twice.")
+    stage.screen.note("no event: its id has been decided, and the record behind it too by now")
+
+
+async def a_second_customer(stage: Stage) -> None:
+    """The invitation that came behind the poison goes on."""
+    stage.screen.scene("The second customer", "Heron answers. A referral partner needs no consent to leave: scene 8.")
+    await stage.tell(standing(HERON), opened(stage, PAULA, HUGO), verified(PAULA, HUGO, PartnershipStatusChecked))
+    await stage.tell(accept(PAULA, HUGO))
+
+
+async def a_switch(stage: Stage) -> None:
+    """From one partner to the other."""
+    stage.screen.scene("A switch", "Kestrel goes to Borealis. Two lanes, and never without a partner or with two.")
+    await bind(stage, BEN, CARLA, "reseller", SwitchPrompted)
+    await stage.tell(accept(BEN, CARLA, switch=True))
+
+
+async def an_end_that_is_decided(stage: Stage) -> None:
+    """One side asks, the other answers."""
+    stage.screen.scene("An end that the other side decides", "Borealis resells, so the other side has to agree.")
+    await stage.tell(
+        end(CARLA, BOREALIS, "Carla of Kestrel wants to leave again at once", CommandRejected),
+        end(BEN, KESTREL, "Ben of Borealis wants to end it with Kestrel", TerminationSubmitted, NoticeSent, NoticeSent),
+        agree(CARLA, BEN, "Carla agrees, and chooses to be billed directly"),
+    )
+
+
+async def an_end_at_once(stage: Stage) -> None:
+    """Nobody has to agree and no notice was agreed on."""
+    stage.screen.scene("An end that takes effect at once", "Aurora refers only, and has agreed on no notice period.")
+    sentence = "Paula of Aurora ends it with Heron"
+    await stage.tell(end(PAULA, HERON, sentence, PartnershipTerminated, NoticeSent, NoticeSent))
+
+
+async def a_kill(stage: Stage) -> None:
+    """The worker dies in the middle of its work."""
+    screen = stage.screen
+    screen.scene(
+        "kill -9", f"A producer invites {CROWD} companies and cancels each. In the middle, the worker is killed."
+    )
+    sent: list[Sent] = []
+    producer = asyncio.create_task(_crowd(stage, sent))
+    try:
+        while len(sent) < CROWD:
+            await asyncio.sleep(0)
+            if producer.done():
+                await producer
+        if stage.worker is None:
+            return
+        killed = stage.worker.pid
+        await stage.worker.kill()
+        began, at_kill = time.monotonic(), len(sent)
+        visible = len({seen.correlation for seen in stage.results(sent[:at_kill])})
+        screen.fact(
+            "✗", f"kill -9 {killed}: {at_kill} commands were published, {visible} of them decided and seen", "red"
+        )
+        screen.fact("…", f"another worker starts; Kafka gives up on the dead one after {SESSION_SECONDS} s")
+        await stage.start_worker()
+        screen.fact("✓", f"{stage.worker.pid} has taken over, {time.monotonic() - began:.1f} s after the kill", "green")
+        await producer
+    finally:
+        producer.cancel()
+
+    def complete() -> bool:
+        return len(stage.results(sent)) >= len([kind for one in sent for kind in one.until])
+
+    await stage.follower.until(complete, CROWD_SECONDS_MAX, "an event of the crowd", stage.check)
+    seen = stage.results(sent)
+    once = len({(record.topic, record.id) for record in seen})
+    subjects = {record.subject for record in seen if record.topic is TopicName.LIFECYCLE_EVENTS}
+    if once != len(seen) or (found := gaps(stage)):
+        raise DemoError("\n".join(found if once == len(seen) else ["an event came twice"]))
+    screen.fact("✓", f"all {len(sent)} commands are decided: {len(seen)} events, each seen once", "green")
+    screen.fact("✓", f"the sequences of {len(subjects)} partnerships and 2 quotas have no gap", "green")
+
+
+SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
+    partners_and_a_customer,
+    an_invitation,
+    a_refusal,
+    a_repeat_and_poison,
+    a_second_customer,
+    a_switch,
+    an_end_that_is_decided,
+    an_end_at_once,
+    a_kill,
+)
+
+
+async def _crowd(stage: Stage, sent: list[Sent]) -> None:
+    """Invitations and cancellations, one after the other, whether somebody decides them or not."""
+    for number in range(CROWD):
+        user = (PAULA, BEN)[number % 2]
+        company = f"company-{number + 1}"
+        for order in (
+            invite(user, Actor(kind=Party.CUSTOMER, party_id=company, user_id=company), "referral"),
+            cancel(user, company),
+        ):
+            sent.append(await stage.publish(order))
+            await asyncio.sleep(CROWD_INTERVAL_SECONDS)
+
+
+# ---------------------------------------------------------------------------------------------------------- the commands
+
+
+def register(partner: str, quota: int, notice_days: int) -> Order:
+    """The registry tells of a partner."""
+    command = RegisterPartner(
+        actor=REGISTRY,
+        name=name(partner),
+        contact_email=f"desk@{partner}.example",
+        quota_limit=quota,
+        notice_days=notice_days,
+    )
+    sentence = f"the registry: {name(partner)} joins, for up to {quota} customers"
+    return Order(sentence, command, partner, partner, (QuotaUpdated,))
+
+
+def standing(customer: str) -> Order:
+    """Nothing stands in the way of a customer."""
+    dealings = [
+        Dealings(
+            partner_id=partner,
+            settlements_outstanding=False,
+            orders_awaiting_partner_payment=False,
+            partner_support_plan_active=False,
+            special_commerce_contract=False,
+        )
+        for partner in (AURORA, BOREALIS)
+    ]
+    facts = CustomerFacts(
+        qualified=True,
+        compliant=True,
+        account_status="active",
+        independent_members_attached=False,
+        account_in_arrears=False,
+        reserved_instances_active=False,
+        currency_set=True,
+    )
+    as_of = utc_now() - timedelta(minutes=1)
+    command = ReportCustomerStanding(actor=REGISTRY, as_of=as_of, facts=facts, dealings=tuple(dealings))
+    sentence = f"the registry: {name(customer)} is qualified and owes nothing"
+    return Order(sentence, command, customer, customer, (CustomerStandingRecorded,))
+
+
+async def bind(stage: Stage, partner: Actor, customer: Actor, model: Model, verified_by: type[Event]) -> None:
+    """Invited, opened, verified."""
+    await stage.tell(invite(partner, customer, model))
+    await stage.tell(opened(stage, partner, customer), verified(partner, customer, verified_by))
+
+
+def invite(partner: Actor, customer: Actor, model: Model) -> Order:
+    """A partner offers a partnership."""
+    company = customer.party_id
+    command = InviteCustomer(
+        actor=partner,
+        purpose="new_customer_acquisition",
+        model=model,
+        legal_name=name(company),
+        contact_person=name(customer.user_id),
+        email=f"{customer.user_id}@{company}.example",
+        phone="+49 30 1234567",
+        requirements="20 servers",
+        estimated_volume="10000 EUR a month",
+        standards_version="1",
+    )
+    sentence = f"{_person(partner)} invites {name(company)}"
+    return _order(sentence, command, partner, customer, InvitationSent, QuotaUpdated, NoticeSent)
+
+
+def opened(stage: Stage, partner: Actor, customer: Actor) -> Order:
+    """With the token from the notice, as a notification system would put it into the e-mail's link."""
+    subject = _partnership(partner, customer)
+    events = [seen.event for seen in stage.follower.seen if seen.subject == subject]
+    tokens = [event.params["token"] for event in events if isinstance(event, NoticeSent) and "token" in event.params]
+    command = OpenInvitation(actor=customer, token=tokens[-1])
+    return _order(f"{_person(customer)} opens the link", command, partner, customer, InvitationOpened)
+
+
+def verified(partner: Actor, customer: Actor, until: type[Event]) -> Order:
+    """The identity system has looked at papers."""
+    command = RecordIdentityVerification(
+        actor=REGISTRY,
+        customer_id=customer.party_id,
+        legal_name=name(customer.party_id),
+        registered_email=f"office@{customer.party_id}.example",
+        passed=True,
+    )
+    sentence = f"the identity system: it really is {name(customer.party_id)}"
+    return _order(sentence, command, partner, customer, until)
+
+
+def accept(partner: Actor, customer: Actor, *, switch: bool = False) -> Order:
+    """The customer says yes."""
+    command = AcceptInvitation(actor=customer, consent_version="1", switch_confirmed=switch)
+    sentence = f"{name(customer.user_id)} accepts{' and confirms the switch' if switch else ''}"
+    last = (SwitchCompleted, NoticeSent) if switch else (PartnershipBound, NoticeSent, NoticeSent)
+    return _order(sentence, command, partner, customer, *last)
+
+
+def cancel(partner: Actor, company: str) -> Order:
+    """The partner takes its offer back."""
+    command = CancelInvitation(actor=partner, reason="sent in error")
+    until = (InvitationCancelled, QuotaUpdated, NoticeSent, NoticeSent)
+    return Order("", command, f"{partner.party_id}-{company}", partner.party_id, until)
+
+
+def end(user: Actor, other: str, sentence: str, *until: type[Event]) -> Order:
+    """One side asks for the end."""
+    by_partner = user.kind is Party.PARTNER
+    more: dict[str, Any] = {"migration_plan": "export by June", "alternative_service": "a direct account"}
+    command = RequestTermination(
+        actor=user,
+        category="partner_business_adjustment" if by_partner else "customer_request",
+        reason="we do not get on with each other",
+        **(more if by_partner else {}),
+    )
+    partner, customer = (user.party_id, other) if by_partner else (other, user.party_id)
+    return Order(sentence, command, f"{partner}-{customer}", partner, until)
+
+
+def agree(customer: Actor, partner: Actor, sentence: str) -> Order:
+    """The customer, who was asked, agrees."""
+    command = DecideTermination(actor=customer, approve=True, billing_mode="direct")
+    return _order(sentence, command, partner, customer, TerminationApproved, NoticeSent, NoticeSent)
+
+
+def _order(sentence: str, command: Any, partner: Actor, customer: Actor, *until: type[Event]) -> Order:
+    return Order(sentence, command, _partnership(partner, customer), partner.party_id, until)
+
+
+def _partnership(partner: Actor, customer: Actor) -> str:
+    return f"{partner.party_id}-{customer.party_id}"
+
+
+def _person(actor: Actor) -> str:
+    return f"{name(actor.user_id)} of {name(actor.party_id)}"
