@@ -68,8 +68,8 @@ down: setup ## Stop what `make up` started; its data stays in .local/
 run: setup ## Run the worker on KAFKA_BOOTSTRAP and MONGO_URL, or on the servers of `make up`
 	$(SERVERS); exec $(BIN)/partnership-worker run
 
-schemas: setup ## Write the JSON Schemas, AsyncAPI and examples anew
-	$(PY) -m contracts
+schemas: setup ## Write the JSON Schemas anew
+	$(PY) -m contracts.schemas
 
 lock: setup ## Resolve the dependencies anew and lock them (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \

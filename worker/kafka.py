@@ -81,14 +81,14 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> AI
     )
 
 
-def make_reader(settings: Settings) -> AIOKafkaConsumer:
+def make_reader(settings: Settings, isolation: str = "read_committed") -> AIOKafkaConsumer:
     """A consumer without a group, for looking at offsets and single records."""
     return AIOKafkaConsumer(
         **client_options(settings),
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="none",
-        isolation_level="read_committed",
+        isolation_level=isolation,
         fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
     )
 

@@ -22,6 +22,7 @@ from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
 from worker.publisher import Publisher
 from worker.records import Outgoing
 from worker.settings import Settings
+from worker.visible import first_unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
@@ -185,6 +186,10 @@ class Lane:
 
         # Below `published` nothing goes out again, whatever happened to the group's offsets.
         published = max(committed or 0, document.published)
+        if published < document.stored and (committed is None or committed < document.published):
+            # Deleted or set back just when a crash had left a batch that may have gone out or not.
+            entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
+            published = await first_unpublished(self._settings, self._rules.secrets, entries, document.stored)
         self._document = await self._recover(document, published)
         self._published = document.stored
         self.cursor = Cursor(document.stored)
