@@ -56,8 +56,8 @@ test: setup ## All tests, on the real servers (ARGS=... goes to pytest)
 demo: setup ## The whole life of a partnership, on the real servers
 	$(PY) -m worker.demo
 
-bench: setup ## Throughput and latency, on the real servers
-	$(PY) -m tests.bench
+bench: setup ## Speed beside the usual handler and the floor, on the real servers
+	$(PY) -m tests.bench $(ARGS)
 
 up: setup ## Start servers that stay, and print where they are
 	$(PY) -m worker.servers up

@@ -33,7 +33,7 @@ ID_CHARACTERS_MAX = 128
 TRACE_HEADER = "traceparent"
 TRACE_BYTES_MAX = 128
 
-NOT_ENCODABLE = (OverflowError, RecordTooLarge, BSONError, ValueError, TypeError)
+NOT_ENCODABLE = (OverflowError, BSONError, RecordTooLarge, Unstorable)
 """What encoding a decision raises when it has a value that BSON or a topic cannot take."""
 
 
@@ -167,6 +167,8 @@ class _Batch:
         else:
             try:
                 self._decide(entry_id, item, decoded)
+            except NOT_ENCODABLE as error:
+                self._fail(entry_id, item, decoded, NOT_STORABLE, where(error))
             except Exception as error:  # noqa: BLE001 - a handler's defect must hurt its own message only (P6)
                 self._fail(entry_id, item, decoded, HANDLER_FAILED, where(error))
 
@@ -200,7 +202,8 @@ class _Batch:
             self._enter(entry_id, item, journal.Outcome.ACCEPTED, records, changes=changes)
             for document in changed:
                 self._put(document)
-        self.subjects.append((message.subject, False))
+        if message.data.TOPIC is not TopicName.FACTS:  # facts are many and simple: they would dilute the share
+            self.subjects.append((message.subject, False))
 
     def _refuse(
         self, entry_id: str, item: Item, decoded: Readable, code: RejectionCode, details: dict[str, object]
@@ -311,7 +314,7 @@ class _Batch:
         for (kind, key), rev in self.revs.items():
             try:
                 encoded = document_to_bson(self._current(kind, key))
-            except NOT_ENCODABLE as error:
+            except NOT_ENCODABLE as error:  # whose command made it so, a smaller batch will show
                 raise Unstorable(where(error)) from error
             documents.setdefault(COLLECTION_OF[kind], []).append((key, rev, encoded))
         return Result(

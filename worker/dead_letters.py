@@ -36,7 +36,9 @@ def dead_letter(
     undecodable = None if isinstance(item.decoded, Readable) else item.decoded
     command_type = message.data.wire_type() if message else undecodable and undecodable.command_type
     fingerprint = hashlib.sha256(f"{reason}\0{command_type}\0{error}".encode()).hexdigest()[:12]
-    original = [(name, value) for name, value in record.headers if name != SOURCE_HEADER]
+    original = list(record.headers)
+    if original and original[-1][0] == SOURCE_HEADER:
+        original.pop()  # what intake added; one of this name before it is the producer's own
     headers: list[tuple[str, bytes | None]] = [
         (name, value) for name, value in original[:ORIGINAL_HEADERS_MAX] if len(value or b"") <= HEADER_BYTES_MAX
     ]

@@ -4,11 +4,28 @@ from collections import deque
 from enum import Enum
 
 from aiokafka.errors import InvalidProducerEpoch, KafkaError, ProducerFenced
-from bson.errors import BSONError
-from pymongo.errors import DocumentTooLarge, InvalidDocument, OperationFailure, PyMongoError
+from bson.errors import BSONError, InvalidDocument
+from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
+
+ERROR_CHARACTERS_MAX = 300
 
 BECAUSE_OF_THE_MESSAGE = frozenset({2, 9, 22, 10334, 17280, 17419, 17420})
 """MongoDB error codes that a document can cause: BadValue, FailedToParse, InvalidBSON, object or key too large."""
+
+
+def codes_of(error: OperationFailure) -> set[int]:
+    """MongoDB's codes for an error. A bulk write has one of its own, and those that matter in its details."""
+    written = (error.details or {}).get("writeErrors", ()) if isinstance(error, BulkWriteError) else ()
+    return {code for code in (error.code, *(problem.get("code") for problem in written)) if code is not None}
+
+
+def describe(error: BaseException) -> str:
+    """An error for the log. MongoDB's can hold a whole document, and with it personal data: class and codes only."""
+    if isinstance(error, OperationFailure):
+        return f"{type(error).__name__}{sorted(codes_of(error))}"
+    if isinstance(error, PyMongoError):
+        return type(error).__name__
+    return repr(error)[:ERROR_CHARACTERS_MAX]
 
 
 class StopWorker(Exception):
@@ -43,7 +60,7 @@ def fate_of(error: BaseException) -> Fate:
             return Fate.STOP
         case Unstorable() | TooManyConflicts() | DocumentTooLarge() | InvalidDocument() | BSONError():
             return Fate.HALVE
-        case OperationFailure() if error.code in BECAUSE_OF_THE_MESSAGE:
+        case OperationFailure() if codes_of(error) & BECAUSE_OF_THE_MESSAGE:
             return Fate.HALVE
         case Fenced() | ProducerFenced() | InvalidProducerEpoch():
             return Fate.YIELD
@@ -87,8 +104,8 @@ class FailureLimit:
         share = len(failed) / len({subject for subject, _ in recent})
         if len(failed) >= self._partnerships_max or (len(failed) >= FEW and share > self._share_max):
             msg = (
-                f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, the last: "
-                f"{first_failure}. This looks like a bad release, not like bad messages: the batch was not stored. "
+                f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, "
+                f"of this batch first {first_failure}. This looks like a bad release, not like bad messages: the batch was not stored. "
                 "Roll back or mend the handler; the commands are still in the lane log and will be decided then."
             )
             raise StopWorker(msg)

@@ -1,6 +1,7 @@
 """Records on their way: what came from Kafka into a lane, and what a decision sends out."""
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -12,6 +13,8 @@ Headers = tuple[tuple[str, bytes | None], ...]
 
 SOURCE_HEADER = "~source"
 """Written by intake: `topic:partition:offset:append time in ms`. Ours is the last of this name; others do not count."""
+
+SOURCE_PATTERN = re.compile(rb"([A-Za-z0-9._-]{1,249}):(\d{1,9}):(\d{1,18}):(\d{1,15})")
 
 SIGNATURE_HEADER = "~signature"
 """HMAC of the value, on the worker's own commands."""
@@ -32,11 +35,11 @@ class Source(NamedTuple):
     @classmethod
     def of(cls, record: ConsumerRecord) -> "Source":
         """The source of a lane record: what intake wrote, else the record's own place."""
-        for name, value in reversed(record.headers):
-            if name == SOURCE_HEADER and value is not None:
-                topic, partition, offset, timestamp_ms = value.decode().rsplit(":", 3)
-                return cls(topic, int(partition), int(offset), int(timestamp_ms))
-        return cls(record.topic, record.partition, record.offset, record.timestamp)
+        found = SOURCE_PATTERN.fullmatch(header(record.headers, SOURCE_HEADER) or b"")
+        if found is None:
+            return cls(record.topic, record.partition, record.offset, record.timestamp)
+        topic, *numbers = found.groups()
+        return cls(topic.decode(), *map(int, numbers))
 
     def position_id(self, value: bytes | None) -> str:
         """The id of a journal entry or dead letter that has no command's: `~topic:partition:offset:hash`.

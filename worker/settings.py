@@ -35,6 +35,9 @@ class Settings(BaseSettings):
 
     mongo_database: Annotated[str, Field(min_length=1, max_length=38, pattern=r"^[\w-]+$")] = "partnerships"
 
+    mongo_driver: Literal["pymongo", "motor"] = "pymongo"
+    """PyMongo's asynchronous API, or Motor (extra `motor`), which its makers have retired."""
+
     secret: SecretStr
     """At least 32 characters. Invitation tokens and the worker's own commands are signed with it: who knows it can open
     every invitation; who changes it voids the links that are out."""

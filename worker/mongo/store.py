@@ -12,7 +12,7 @@ from pymongo import InsertOne, ReplaceOne, ReturnDocument
 from pymongo.errors import BulkWriteError, PyMongoError
 
 from handlers.documents import Customer, Needs, Partner, Partnership
-from worker.failures import Fenced
+from worker.failures import Fenced, Unstorable, codes_of
 from worker.mongo.client import Client, awaited
 from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
 
@@ -21,6 +21,7 @@ COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOME
 D = TypeVar("D", Partner, Customer, Partnership)
 UTC_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 DUPLICATE_KEY = 11000
+DOCUMENT_BYTES_MAX = 16_777_216
 NOT_BEGUN = -1
 """Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
 
@@ -68,8 +69,16 @@ class Changes:
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
-    """The bytes that are stored, made once. Raises what `bson` raises: OverflowError, InvalidDocument."""
-    return RawBSONDocument(encode(document, codec_options=UTC_AWARE))
+    """The bytes that are stored, made once.
+
+    Raises:
+        Unstorable: above MongoDB's limit. The driver would let 16 KiB more pass, and the server refuse the whole batch.
+        OverflowError, BSONError: what has no place in BSON.
+    """
+    data = encode(document, codec_options=UTC_AWARE)
+    if len(data) > DOCUMENT_BYTES_MAX:
+        raise Unstorable(f"a document of {len(data)} bytes")
+    return RawBSONDocument(data)
 
 
 def document_to_bson(document: Document) -> RawBSONDocument:
@@ -196,7 +205,7 @@ class Store:
             if changes.letters:
                 await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
         except BulkWriteError as error:
-            if any(problem.get("code") == DUPLICATE_KEY for problem in error.details.get("writeErrors", ())):
+            if DUPLICATE_KEY in codes_of(error):
                 raise Conflict("inserted meanwhile") from error
             raise
 
