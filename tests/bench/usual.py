@@ -7,13 +7,15 @@ or, where the process dies after the transaction, lost. Run as `python -m tests.
 
 import asyncio
 import contextlib
+import logging
 import signal
 import sys
 
 import orjson
 import uvloop
 from faststream import AckPolicy
-from faststream.kafka import KafkaBroker, KafkaMessage
+from faststream.kafka import KafkaBroker
+from faststream.kafka.annotations import KafkaMessage
 from pymongo.errors import DuplicateKeyError
 
 from contracts.message import CommandFrame, CommandMessage
@@ -37,7 +39,7 @@ async def main(workers: int) -> None:
     client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
     db = client[settings.mongo_database]
     secrets, policy = Secrets(settings.secret.get_secret_value()), Policy()
-    broker = KafkaBroker(settings.kafka_bootstrap, enable_idempotence=True, logger=None)
+    broker = KafkaBroker(settings.kafka_bootstrap, enable_idempotence=True, log_level=logging.DEBUG)
 
     async def find(session, kind, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
         found = await db[COLLECTIONS[kind]].find_one({"_id": key}, session=session) if key else None
@@ -50,7 +52,7 @@ async def main(workers: int) -> None:
         ack_policy=AckPolicy.MANUAL,
         max_workers=workers,
     )
-    async def handle(body: bytes, message: KafkaMessage) -> None:
+    async def handle(message: KafkaMessage) -> None:
         frame = CommandFrame.model_validate_json(message.body)
         data = COMMANDS[frame.type].model_validate(orjson.loads(message.body)["data"])
         command = CommandMessage(frame.id, frame.subject, frame.partitionkey, data, frame.correlationid)
