@@ -1,14 +1,18 @@
 """Every setting, with its unit and what goes wrong without it; read and checked before anything starts."""
 
-from pathlib import Path
+import difflib
+import os
 from typing import Annotated, Literal
 
-from pydantic import AliasChoices, Field, SecretStr, ValidationError, model_validator
+from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from pymongo.errors import ConfigurationError, InvalidURI
+from pymongo.uri_parser import parse_uri
 
 from contracts.topics import TopicName
 
 ENV_PREFIX = "PARTNERSHIP_"
+SECRET_CHARACTERS_MIN = 32
 
 
 class SettingsError(Exception):
@@ -59,7 +63,7 @@ class Settings(BaseSettings):
     """Of topics that the worker creates. With 1, a lost disk loses events: use 3 and min.insync.replicas 2."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
-    kafka_ca_file: Path | None = None
+    kafka_ca_file: FilePath | None = None
     """PEM file with the authority that signed the brokers' certificates; the system's authorities without it."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
     kafka_username: str | None = None
@@ -111,16 +115,38 @@ class Settings(BaseSettings):
     link_base: Annotated[str, Field(max_length=512)] = "https://console.example/invitations/"
     """What an invitation's link begins with; partnership and token follow."""
 
+    @field_validator("mongo_url")
+    @classmethod
+    def _is_url(cls, value: SecretStr) -> SecretStr:
+        try:
+            parse_uri(value.get_secret_value(), validate=True)
+        except (InvalidURI, ConfigurationError, ValueError):
+            # Without the driver's text: it can quote the password.
+            msg = "not a URL of MongoDB; it looks like mongodb://user:password@host:27017/?replicaSet=rs0"
+            raise ValueError(msg) from None
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _is_long(cls, value: SecretStr) -> SecretStr:
+        if len(value.get_secret_value()) < SECRET_CHARACTERS_MIN:
+            msg = f"at least {SECRET_CHARACTERS_MIN} characters; make one with: openssl rand -hex 32"
+            raise ValueError(msg)
+        return value
+
     @model_validator(mode="after")
     def _check(self) -> "Settings":
-        if len(self.secret.get_secret_value()) < 32:  # noqa: PLR2004 - as the field's text says
-            msg = "secret must have at least 32 characters; make one with: openssl rand -hex 32"
-            raise ValueError(msg)
         if self.lane_close_seconds >= self.session_timeout_seconds:
-            msg = "lane_close_seconds must be below session_timeout_seconds: no heartbeat is sent while lanes close"
+            msg = (
+                f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: no heartbeat is sent "
+                "while lanes close"
+            )
             raise ValueError(msg)
         if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):
-            msg = "kafka_username and kafka_password are needed with a SASL kafka_security_protocol"
+            msg = (
+                f"{ENV_PREFIX}KAFKA_USERNAME and {ENV_PREFIX}KAFKA_PASSWORD are needed with "
+                f"{ENV_PREFIX}KAFKA_SECURITY_PROTOCOL={self.kafka_security_protocol}"
+            )
             raise ValueError(msg)
         return self
 
@@ -140,13 +166,30 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: with one line for each wrong setting, never with a secret's value.
     """
+    lines = _misspelled()
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
-        lines = []
         for problem in error.errors(include_input=False, include_url=False):
-            name = str(problem["loc"][0]) if problem["loc"] else "settings"
-            variable = name if name.isupper() else f"{ENV_PREFIX}{name.upper()}"
             hint = " (set it in the environment)" if problem["type"] == "missing" else ""
-            lines.append(f"{variable}: {problem['msg']}{hint}")
+            text = problem["msg"].removeprefix("Value error, ") + hint
+            lines.append(f"{_variable(str(problem['loc'][0]))}: {text}" if problem["loc"] else text)
         raise SettingsError("\n".join(lines)) from None
+    if lines:
+        raise SettingsError("\n".join(lines))
+    return settings
+
+
+def _variable(name: str) -> str:
+    return name if name.isupper() else f"{ENV_PREFIX}{name.upper()}"
+
+
+def _misspelled() -> list[str]:
+    """Variables with our prefix that no setting has: left alone they would be a default that nobody chose."""
+    known = [f"{ENV_PREFIX}{name.upper()}" for name in Settings.model_fields]
+    lines = []
+    for variable in sorted(os.environ):
+        if variable.upper().startswith(ENV_PREFIX) and variable.upper() not in known:
+            like = difflib.get_close_matches(variable.upper(), known, n=1)
+            lines.append(f"{variable}: there is no such setting" + (f"; did you mean {like[0]}?" if like else ""))
+    return lines

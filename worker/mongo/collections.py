@@ -71,6 +71,9 @@ async def _check_topology(collection: Any, topology: dict[str, int]) -> None:
     else:
         return
     stored = (await collection.find_one({"_id": "topology"}))["partitions"]
+    new = {f"partitions.{name}": count for name, count in topology.items() if name not in stored}
+    if new:  # topics that a later release brought
+        await collection.update_one({"_id": "topology"}, {"$set": new})
     changed = {name: (stored[name], topology.get(name)) for name in stored if stored[name] != topology.get(name)}
     if changed:
         lines = ", ".join(f"{name} had {was} partitions and has {now}" for name, (was, now) in sorted(changed.items()))
