@@ -104,9 +104,9 @@ class FailureLimit:
         share = len(failed) / len({subject for subject, _ in recent})
         if len(failed) >= self._partnerships_max or (len(failed) >= FEW and share > self._share_max):
             msg = (
-                f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, of "
-                f"this batch first {first_failure}. This looks like a bad release, not like bad messages: the batch was "
-                "not stored. Roll back or mend the handler; the commands are still in the lane log and will be "
+                f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, "
+                f"of this batch first {first_failure}. This looks like a bad release, not like bad messages: the batch "
+                "was not stored. Roll back or mend the handler; the commands are still in the lane log and will be "
                 "decided then."
             )
             raise StopWorker(msg)

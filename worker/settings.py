@@ -118,6 +118,8 @@ class Settings(BaseSettings):
     @field_validator("mongo_url")
     @classmethod
     def _is_url(cls, value: SecretStr) -> SecretStr:
+        if value.get_secret_value().startswith("mongodb+srv://"):
+            return value  # reading it would ask the name server
         try:
             parse_uri(value.get_secret_value(), validate=True)
         except (InvalidURI, ConfigurationError, ValueError):
@@ -138,8 +140,8 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if self.lane_close_seconds >= self.session_timeout_seconds:
             msg = (
-                f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: no heartbeat is sent "
-                "while lanes close"
+                f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: no heartbeat is "
+                "sent while lanes close"
             )
             raise ValueError(msg)
         if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):
