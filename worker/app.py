@@ -17,27 +17,39 @@ from pymongo.errors import PyMongoError
 from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
-from worker.clock import backoff_seconds, monotonic_seconds
-from worker.failures import StopWorker
+from worker.clock import backoff_seconds
 from worker.health import make_health_app, serve
 from worker.intake import Intake
-from worker.kafka import FETCH_BYTES_MAX, FETCH_WAIT_MS_MAX, PARTITION_FETCH_BYTES_MAX, Prober, client_options, faststream_security
+from worker.kafka import (
+    FETCH_BYTES_MAX,
+    FETCH_WAIT_MS_MAX,
+    PARTITION_FETCH_BYTES_MAX,
+    Prober,
+    client_options,
+    faststream_security,
+)
 from worker.lane import State
 from worker.lanes import Lanes
 from worker.metrics import Metrics
-from worker.mongo.client import connect
+from worker.mongo.client import awaited, connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import Store
 from worker.ownership import Tasks
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics
+from worker.watchdog import LOOK_SECONDS, Watchdog
 
 POLL_MS = 5
 """How long a subscriber waits for records, and after an empty wait once more: FastStream sleeps between two polls."""
 
 FETCHED_RECORDS_MAX = 2000
-INTAKE_SESSION = 1.0
+
+LEAVE_SECONDS = 4.0
+"""For saying good-bye to the group. Without it the other workers wait for one session time-out, no more."""
+
+LAST_SECONDS = 0.5
+"""Of the shutdown bound, for what has to be cancelled."""
 
 log = structlog.get_logger(__name__)
 
@@ -54,7 +66,7 @@ class Worker:
         self._starting: str | None = "its start"
         self._intake: Intake | None = None
         self._lanes: Lanes | None = None
-        self._mongo_problem: str | None = None
+        self._watchdog: Watchdog | None = None
 
     def stop(self) -> None:
         """Drain and end."""
@@ -72,8 +84,8 @@ class Worker:
             return [f"worker: waiting for {self._starting}"]
         if self._ended.is_set():
             return ["worker: stopping"]
-        mongo = [f"MongoDB: {self._mongo_problem}"] if self._mongo_problem else []
-        return mongo + self._intake.problems() + self._lanes.problems()
+        seen = self._watchdog.problems if self._watchdog else []
+        return seen + self._intake.problems() + self._lanes.problems()
 
     async def run(self) -> None:
         """Run until `stop`.
@@ -94,26 +106,29 @@ class Worker:
             await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
             self._ended.set()
             ended.cancel()
-            try:
-                async with asyncio.timeout(settings.shutdown_seconds):
-                    await work
-            except TimeoutError:
+            await asyncio.wait({work}, timeout=settings.shutdown_seconds - LAST_SECONDS)
+            if not work.done():
                 log.warning("shutdown bound exceeded; what was under way is settled at the next start")
+                work.cancel()
+                await asyncio.wait({work}, timeout=LAST_SECONDS)
         if self._error is not None:
             raise self._error
 
     async def _work(self) -> None:
         settings = self.settings
-        client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
+        client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds, settings.mongo_driver)
         prober = Prober(settings)
         tasks = Tasks(self.fail)
         try:
             partitions = await self._until_there("Kafka", lambda: prepare_topics(settings))
             if partitions is None:
                 return
-            topology = {name.value.replace(".", "-"): count for name, count in partitions.items()}
-            done = await self._until_there("MongoDB", lambda: prepare(client, settings.mongo_database, topology))
-            if self._ended.is_set() and done is None:
+            # Not the public topics: their owners may add partitions, the partner in the body decides the lane.
+            topology = {
+                name.value.replace(".", "-"): count for name, count in partitions.items() if name not in COMMAND_TOPICS
+            }
+            await self._until_there("MongoDB", lambda: prepare(client, settings.mongo_database, topology))
+            if self._ended.is_set():
                 return
             rules = Rules(self._policy, Secrets(settings.secret.get_secret_value()), settings.lanes, partitions)
             store = Store(client, settings.mongo_database)
@@ -125,33 +140,51 @@ class Worker:
             lanes = Lanes(settings, rules, store, self.metrics, prober, lambda: consumers["lanes"](), self.fail)
             public = [settings.topic(name) for name in COMMAND_TOPICS]
             consumers["intake"] = self._subscribe(broker, public, "-intake", intake.listener, intake.move)
-            consumers["lanes"] = self._subscribe(broker, [settings.topic(TopicName.LANES)], "", lanes.listener, lanes.dispatch)
+            consumers["lanes"] = self._subscribe(
+                broker, [settings.topic(TopicName.LANES)], "", lanes.listener, lanes.dispatch
+            )
             self._intake, self._lanes = intake, lanes
-            await self._until_there("Kafka", broker.start)
+            await self._until_there("Kafka", lambda: self._join(broker, intake, lanes))
             self._starting = None
-            tasks.start(self._watch(store, intake, lanes), "watch")
-            await self._ended.wait()
-            # The lanes before the consumers: stop() of a consumer does not tell its listener.
-            log.info("draining")
-            await intake.close()
-            await lanes.close()
-            async with asyncio.timeout(settings.request_timeout_seconds):
-                await broker.stop()
-            log.info("drained")
+            if not self._ended.is_set():
+                self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
+                tasks.start(self._watch(self._watchdog, lanes), "watch")
+                await self._ended.wait()
+                log.info("draining")
+                await tasks.cancel()
+                await self._leave(broker, intake, lanes)
+                log.info("drained")
         except Exception as error:  # noqa: BLE001 - whatever ends the work ends the worker, with this error
             self.fail(error)
         finally:
             await tasks.cancel()
             await prober.close()
-            await client.close()
+            await awaited(client.close())
 
-    async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+    async def _join(self, broker: KafkaBroker, intake: Intake, lanes: Lanes) -> None:
+        try:
+            await broker.start()
+        except BaseException:
+            # One of the consumers may run already; another start would make it a second time.
+            await self._leave(broker, intake, lanes)
+            raise
+
+    async def _leave(self, broker: KafkaBroker, intake: Intake, lanes: Lanes) -> None:
+        # The lanes before the consumers: stop() of a consumer does not tell its listener.
+        await asyncio.gather(intake.close(), lanes.close())
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await broker.stop()
+        except (KafkaError, TimeoutError) as error:
+            log.warning("could not leave the group; its session time-out will do it", error=repr(error)[:300])
+
+    async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until the dependency is there (P7), or the worker is told to stop (then None)."""
         number = 0
         while not self._ended.is_set():
             self._starting = name
             try:
-                return await attempt()
+                return await self._unless_ended(attempt())
             except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
                 number += 1
                 log.warning("waiting", dependency=name, error=repr(error)[:300], attempt=number)
@@ -160,12 +193,26 @@ class Worker:
                         await self._ended.wait()
         return None
 
+    async def _unless_ended(self, work: Awaitable[Any]) -> Any:
+        """What it answers; None when the worker is told to stop meanwhile."""
+        trying, ended = asyncio.ensure_future(work), asyncio.create_task(self._ended.wait())
+        try:
+            await asyncio.wait({trying, ended}, return_when=asyncio.FIRST_COMPLETED)
+            if trying.done():
+                return trying.result()
+            trying.cancel()
+            await asyncio.wait({trying})
+        finally:
+            ended.cancel()
+            trying.cancel()
+        return None
+
     def _subscribe(
         self,
         broker: KafkaBroker,
         topics: list[str],
         group_suffix: str,
-        listener: Any,  # noqa: ANN401 - aiokafka has no types
+        listener: Any,
         take: Callable[[Sequence[ConsumerRecord]], Awaitable[None]],
     ) -> Callable[[], AIOKafkaConsumer]:
         settings = self.settings
@@ -199,21 +246,16 @@ class Worker:
         subscriber(handle)
         return lambda: subscriber.consumer
 
-    async def _watch(self, store: Store, intake: Intake, lanes: Lanes) -> None:
-        """Keep readiness true, and end a worker that stands still although everything it needs answers."""
+    async def _watch(self, watchdog: Watchdog, lanes: Lanes) -> None:
+        """Keep readiness and gauges true."""
         while True:
-            try:
-                async with asyncio.timeout(self.settings.request_timeout_seconds):
-                    await store.ping()
-                self._mongo_problem = None
-            except (PyMongoError, TimeoutError) as error:
-                self._mongo_problem = type(error).__name__
+            await watchdog.look()
             found = self.problems()
             self.metrics.ready.set(0 if found else 1)
             for state in State:
-                self.metrics.lanes.labels(state.value).set(sum(l.state is state for l in lanes.lanes.values()))
+                self.metrics.lanes.labels(state.value).set(sum(lane.state is state for lane in lanes.lanes.values()))
             self.metrics.waiting.set(sum(lane.waiting_records for lane in lanes.lanes.values()))
-            await asyncio.sleep(1)
+            await asyncio.sleep(LOOK_SECONDS)
 
 
 def _broker_options(settings: Settings) -> dict[str, Any]:
@@ -229,8 +271,10 @@ def _broker_options(settings: Settings) -> dict[str, Any]:
 async def _parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:
     """A parser that cannot raise: FastStream's own decodes headers, and skips a batch that has one it cannot."""
     first = raw[0]
-    return KafkaMessage(raw_message=raw, body=b"", correlation_id=f"{first.topic}:{first.partition}:{first.offset}", consumer=None)  # type: ignore[arg-type]
+    place = f"{first.topic}:{first.partition}:{first.offset}"
+    no_consumer: Any = None  # nobody acknowledges by the message
+    return KafkaMessage(raw_message=raw, body=b"", correlation_id=place, consumer=no_consumer)
 
 
 async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
-    return message.raw_message  # type: ignore[return-value]
+    return message.raw_message

@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
-from worker.clock import backoff_seconds, monotonic_seconds
+from worker.clock import backoff_seconds
 from worker.cursor import Cursor
 from worker.kafka import Batches, Prober, check_start, make_producer, make_reader, stop_client
 from worker.metrics import Metrics
@@ -20,6 +20,7 @@ from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_unti
 from worker.partitioning import lane_of
 from worker.records import Source
 from worker.settings import Settings
+from worker.watchdog import Place
 
 ID_CHARACTERS_MAX = 128
 
@@ -44,7 +45,7 @@ def lane_for(record: ConsumerRecord, lanes: int) -> int:
 
 
 def in_order_of_time(records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
-    """By append time across partitions, and never against the order within one, even when a broker's clock went back."""
+    """By append time across partitions, and never against the order within one, even if a broker's clock went back."""
     latest: dict[tuple[str, int], int] = {}
     times = []
     for record in records:
@@ -66,7 +67,6 @@ class Intake:
         fail: Callable[[BaseException], None],
     ) -> None:
         self.assigned = False
-        self.last_progress_seconds = monotonic_seconds()
         self.waiting_for: str | None = None
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
@@ -77,7 +77,7 @@ class Intake:
         self._cursors: dict[TopicPartition, Cursor] = {}
         self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
         self._tasks = Tasks(fail)
-        self._guard = GapGuard("intake", prober, metrics, self._tasks)
+        self._guard = GapGuard("intake", prober, metrics, self._tasks, self._cursors.get)
         self._producer: AIOKafkaProducer | None = None
         self._moving = asyncio.Lock()
 
@@ -97,7 +97,14 @@ class Intake:
             if taken:
                 await self._append(in_order_of_time(taken), owned)
                 await self._commit(consumer, owned)
-                self.last_progress_seconds = monotonic_seconds()
+
+    def places(self) -> list[Place]:
+        """Where intake stands, for the watchdog."""
+        if not self.assigned:
+            return [Place("intake", None, None)]
+        return [Place("intake", p, c.next_offset) for p, c in self._cursors.items()] + [
+            Place("intake", p, None) for p in self._opening
+        ]
 
     def problems(self) -> list[str]:
         """Why intake is not ready; empty when it is."""
@@ -135,7 +142,9 @@ class Intake:
                 attempt += 1
                 pause = backoff_seconds(attempt)
                 self.waiting_for = f"Kafka ({type(error).__name__})"
-                log.warning("intake sends again", error=repr(error)[:300], attempt=attempt, pause_seconds=round(pause, 2))
+                log.warning(
+                    "intake sends again", error=repr(error)[:300], attempt=attempt, pause_seconds=round(pause, 2)
+                )
                 await self._drop_producer()
                 await asyncio.sleep(pause)
             else:
@@ -194,13 +203,13 @@ class Intake:
                 log.warning("intake opens again", error=repr(error)[:300], attempt=attempt)
                 await asyncio.sleep(backoff_seconds(attempt))
             else:
-                self.last_progress_seconds = monotonic_seconds()
                 log.info("intake is open", partitions=len(partitions))
                 return
             finally:
                 await stop_client(reader)
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
+        self.assigned = False
         for partition in partitions:
             if task := self._opening.pop(partition, None):
                 task.cancel()

@@ -118,7 +118,7 @@ class Batches:
         self._open: dict[tuple[str, int], Any] = {}
         self._full: list[tuple[str, int, Any]] = []
 
-    def add(  # noqa: PLR0913 - the parts of a record
+    def add(
         self,
         topic: str,
         partition: int,
@@ -177,13 +177,14 @@ async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, off
     end = (await consumer.end_offsets([partition]))[partition]
     if not start <= offset <= end:
         gone = (
-            f"{start - offset} records were deleted before they were read" if offset < start else
-            f"the log ends {offset - end} records earlier: the topic was made anew, or a broker lost acknowledged records"
+            f"{start - offset} records were deleted before they were read"
+            if offset < start
+            else f"the log ends {offset - end} records earlier: the topic was made anew, or a broker lost records"
         )
         msg = (
-            f"{what}: the next record to read has offset {offset}, but the log of {partition.topic}[{partition.partition}] "
-            f"reaches from {start} to {end}; {gone}. Nothing was skipped. Find out what is missing, then set the group's "
-            "offset by hand."
+            f"{what}: the next record to read has offset {offset}, but the log of "
+            f"{partition.topic}[{partition.partition}] reaches from {start} to {end}; {gone}. Nothing was skipped. "
+            "Find out what is missing, then set the group's offset by hand."
         )
         raise StopWorker(msg)
 
@@ -204,10 +205,7 @@ class Prober:
         """
         async with self._lock, asyncio.timeout(self._settings.request_timeout_seconds):
             try:
-                if self._reader is None:
-                    self._reader = make_reader(self._settings)
-                    await self._reader.start()
-                reader = self._reader
+                reader = await self._started()
                 reader.assign([partition])
                 reader.seek(partition, offset)
                 await check_start(reader, partition, offset, what)
@@ -217,10 +215,29 @@ class Prober:
                 await self._drop()
                 raise
 
+    async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Where these logs end for a reader now. Asks Kafka in any case, and so tells whether it answers."""
+        async with self._lock, asyncio.timeout(self._settings.request_timeout_seconds):
+            try:
+                reader = await self._started()
+                if not partitions:
+                    await reader.topics()
+                    return {}
+                return await reader.end_offsets(partitions)  # type: ignore[no-any-return]
+            except (KafkaError, TimeoutError, asyncio.CancelledError):
+                await self._drop()
+                raise
+
     async def close(self) -> None:
         """Close the reader."""
         async with self._lock:
             await self._drop()
+
+    async def _started(self) -> AIOKafkaConsumer:
+        if self._reader is None:
+            self._reader = make_reader(self._settings)
+            await self._reader.start()
+        return self._reader
 
     async def _drop(self) -> None:
         reader, self._reader = self._reader, None

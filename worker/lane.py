@@ -1,6 +1,7 @@
 """One lane: one partition of the lane log, one writer. Opens, decides batch after batch, starts again when in doubt."""
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
@@ -53,7 +54,7 @@ class Lane:
     Nothing in memory survives a reopening: documents, journal, the lane's document and Kafka's offset say it all.
     """
 
-    def __init__(  # noqa: PLR0913 - what a lane is joined from
+    def __init__(
         self,
         *,
         settings: Settings,
@@ -69,7 +70,6 @@ class Lane:
         self.state = State.OPENING
         self.cursor: Cursor | None = None
         self.waiting_for: str | None = "its opening"
-        self.last_progress_seconds = monotonic_seconds()
         self._settings = settings
         self._rules = rules
         self._store = store
@@ -79,7 +79,8 @@ class Lane:
         self._queue: deque[ConsumerRecord] = deque()
         self._queue_bytes = 0
         self._arrived = asyncio.Event()
-        self._closing = False
+        self._closing = asyncio.Event()
+        self._attempt = 0
         self._batch_records_max = settings.batch_records_max
         self._publisher: Publisher | None = None
         self._session: object | None = None
@@ -96,6 +97,11 @@ class Lane:
         self._arrived.set()
         if self._is_full(1.0):
             self._consumer.pause(self.partition)
+
+    @property
+    def next_offset(self) -> int | None:
+        """The next offset to be decided and published; None while the lane is not open."""
+        return self._published if self.state is State.OPEN else None
 
     @property
     def waiting_records(self) -> int:
@@ -116,35 +122,41 @@ class Lane:
         Raises:
             StopWorker: what only an operator can mend. Any other exception is a defect; both end the process.
         """
-        attempt = 0
         try:
-            while not self._closing and self.partition in self._consumer.assignment():
+            while not self._closing.is_set() and self.partition in self._consumer.assignment():
                 try:
                     await self._open()
-                    attempt = 0
                     await self._work()
                 except Exception as error:
                     fate = fate_of(error)
                     if fate is Fate.STOP:
                         raise
-                    attempt += 1
+                    self._attempt += 1  # back to nothing when a batch is done, not when the lane is open again
                     if fate is Fate.HALVE:
                         self._batch_records_max = max(1, self._batch_records_max // 2)
                     self._wait_for(f"{type(error).__name__}: {fate.value}")
-                    pause = self._settings.heartbeat_seconds * 2 if fate is Fate.YIELD else backoff_seconds(attempt)
+                    pause = (
+                        self._settings.heartbeat_seconds * 2 if fate is Fate.YIELD else backoff_seconds(self._attempt)
+                    )
                     self._log.warning(
-                        "lane starts again", error=repr(error)[:300], fate=fate.name, attempt=attempt, pause_seconds=round(pause, 2)
+                        "lane starts again",
+                        error=repr(error)[:300],
+                        fate=fate.name,
+                        attempt=self._attempt,
+                        pause_seconds=round(pause, 2),
                     )
                     self._metrics.reopened.labels(fate.name).inc()
                     await self._shut()
-                    await asyncio.sleep(pause)
+                    with contextlib.suppress(TimeoutError):
+                        async with asyncio.timeout(pause):
+                            await self._closing.wait()
         finally:
             self.state = State.CLOSED
             await self._shut()
 
     def close(self) -> None:
         """Ask the lane to end after the batch that it is at."""
-        self._closing = True
+        self._closing.set()
         self._arrived.set()
 
     def _wait_for(self, what: str) -> None:
@@ -174,8 +186,8 @@ class Lane:
                     document = await self._store.start_at(document, first)
                 if committed is not None and committed > document.stored:
                     msg = (
-                        f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB has "
-                        f"stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored backup? "
+                        f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB "
+                        f"has stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored backup? "
                         "another database?), or the group's offset was set by hand. Bring the two together before you "
                         "start again."
                     )
@@ -194,10 +206,9 @@ class Lane:
         self._published = document.stored
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, self._document.stored)
-        if not self._closing:
+        if not self._closing.is_set():
             self._consumer.resume(self.partition)
         self.state, self.waiting_for = State.OPEN, None
-        self.last_progress_seconds = monotonic_seconds()
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, recovered_from=published)
 
     async def _recover(self, document: LaneDocument, published: int) -> LaneDocument:
@@ -239,7 +250,7 @@ class Lane:
             records = await self._next_batch()
             if not records:
                 await self._note_published()
-                if self._closing:
+                if self._closing.is_set():
                     return
                 continue
             started = monotonic_seconds()
@@ -252,14 +263,14 @@ class Lane:
 
     async def _next_batch(self) -> list[ConsumerRecord]:
         """The next records by number and bytes, left in the queue until they are published. Empty: idle, or closing."""
-        if not self._queue and not self._closing:
+        if not self._queue and not self._closing.is_set():
             self._arrived.clear()
             try:
                 async with asyncio.timeout(IDLE_SECONDS):
                     await self._arrived.wait()
             except TimeoutError:
                 return []
-        if self._closing:
+        if self._closing.is_set():
             return []
         batch: list[ConsumerRecord] = []
         size = 0
@@ -275,7 +286,7 @@ class Lane:
         for record in records:
             self._queue.popleft()
             self._queue_bytes -= len(record.value or b"")
-        if was_full and not self._is_full(0.5) and not self._closing:
+        if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 
     async def _store_batch(self, items: list[Item]) -> Result:
@@ -332,6 +343,6 @@ class Lane:
 
     def _done(self, result: Result, records: int, store_seconds: float, publish_seconds: float) -> None:
         self._published = result.lane.stored
-        self.last_progress_seconds = monotonic_seconds()
+        self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
         self._metrics.batch(result.outcomes, records, store_seconds, publish_seconds)

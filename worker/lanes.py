@@ -7,6 +7,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from worker.batch import Rules
+from worker.cursor import Cursor
 from worker.failures import FailureLimit
 from worker.kafka import Prober
 from worker.lane import Lane, State
@@ -14,6 +15,7 @@ from worker.metrics import Metrics
 from worker.mongo.store import Store
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.settings import Settings
+from worker.watchdog import Place
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +23,7 @@ log = structlog.get_logger(__name__)
 class Lanes:
     """All lanes that are assigned to this worker. No lane waits for another one."""
 
-    def __init__(  # noqa: PLR0913 - what lanes are joined from
+    def __init__(
         self,
         settings: Settings,
         rules: Rules,
@@ -44,7 +46,7 @@ class Lanes:
         )
         self._tasks = Tasks(fail)
         self._running: dict[TopicPartition, asyncio.Task[None]] = {}
-        self._guard = GapGuard("lane", prober, metrics, self._tasks)
+        self._guard = GapGuard("lane", prober, metrics, self._tasks, self._cursor)
 
     async def dispatch(self, records: Sequence[ConsumerRecord]) -> None:
         """Put records into their lanes. Never waits; what no open lane takes is read again when it opens."""
@@ -55,6 +57,12 @@ class Lanes:
                 taken = self._guard.take(consumer, partition, lane.cursor, run)
                 if taken:
                     lane.put(taken)
+
+    def places(self) -> list[Place]:
+        """Where the lanes stand, for the watchdog."""
+        if not self.assigned:
+            return [Place("lanes", None, None)]
+        return [Place(f"lane {lane.number}", partition, lane.next_offset) for partition, lane in self.lanes.items()]
 
     def problems(self) -> list[str]:
         """Why these lanes are not ready; empty when they are."""
@@ -72,6 +80,10 @@ class Lanes:
         await self._tasks.cancel()
 
     def _assign(self, partitions: set[TopicPartition]) -> None:
+        for partition in list(self.lanes):
+            # Left over where a revocation did not name it: never two lanes of one number.
+            self.lanes.pop(partition).close()
+            self._running.pop(partition).cancel()
         consumer = self._consumer()
         pause_until_open(consumer, partitions)
         self.assigned = True
@@ -88,7 +100,12 @@ class Lanes:
             self.lanes[partition] = lane
             self._running[partition] = self._tasks.start(lane.run(), f"lane {lane.number}")
 
+    def _cursor(self, partition: TopicPartition) -> Cursor | None:
+        lane = self.lanes.get(partition)
+        return lane.cursor if lane else None
+
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
+        self.assigned = False
         running = {self._running.pop(p) for p in partitions if p in self._running}
         for partition in partitions:
             if lane := self.lanes.pop(partition, None):

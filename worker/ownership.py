@@ -62,13 +62,24 @@ class Tasks:
 
 
 class GapGuard:
-    """Sends a partition back to where its cursor stands, and finds out whether the gap is real."""
+    """Sends a partition back to where its cursor stands, and finds out whether the gap is real.
 
-    def __init__(self, where: str, prober: Prober, metrics: Metrics, tasks: Tasks) -> None:
+    `current` answers with the cursor that counts for a partition now: one whose time is over must move nothing.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        prober: Prober,
+        metrics: Metrics,
+        tasks: Tasks,
+        current: Callable[[TopicPartition], Cursor | None],
+    ) -> None:
         self._where = where
         self._prober = prober
         self._metrics = metrics
         self._tasks = tasks
+        self._current = current
         self._closing: set[Cursor] = set()
 
     def take(
@@ -83,24 +94,33 @@ class GapGuard:
         self._metrics.gaps.labels(self._where).inc()
         self._closing.add(cursor)
         consumer.pause(partition)
-        self._tasks.start(self._close(consumer, partition, cursor, taken), f"gap {partition.topic}-{partition.partition}")
+        self._tasks.start(
+            self._close(consumer, partition, cursor, taken), f"gap {partition.topic}-{partition.partition}"
+        )
         return ()
 
     async def _close(self, consumer: AIOKafkaConsumer, partition: TopicPartition, cursor: Cursor, gap: Gap) -> None:
         attempt = 0
         try:
-            while partition in consumer.assignment():
+            while self._current(partition) is cursor:
                 try:
                     found = await self._prober.first_offset(partition, gap.expected, self._where)
                 except (KafkaError, TimeoutError, OSError):
                     attempt += 1
                     await asyncio.sleep(backoff_seconds(attempt))
                     continue
+                if self._current(partition) is not cursor:
+                    return  # given back, or started again, while Kafka was asked
                 if found == gap.found:
                     cursor.confirm(gap)
                 log.info(
-                    "gap before a batch", where=self._where, topic=partition.topic, partition=partition.partition,
-                    expected=gap.expected, found=gap.found, real=found == gap.found,
+                    "gap before a batch",
+                    where=self._where,
+                    topic=partition.topic,
+                    partition=partition.partition,
+                    expected=gap.expected,
+                    found=gap.found,
+                    real=found == gap.found,
                 )
                 consumer.seek(partition, gap.expected)
                 consumer.resume(partition)

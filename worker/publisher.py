@@ -14,8 +14,11 @@ from worker.settings import Settings
 
 
 class Publisher:
-    """The transactional producer of one lane. Its id belongs to the lane, not to the worker (KIP-447 is not spoken by
-    aiokafka): starting it fences the lane's former owner, and ends what that one left open."""
+    """The transactional producer of one lane.
+
+    Its id belongs to the lane, not to the worker (KIP-447 is not spoken by aiokafka): starting it fences the lane's
+    former owner, and ends what that one left open.
+    """
 
     def __init__(self, settings: Settings, secrets: Secrets, lane: int) -> None:
         self._settings = settings
@@ -46,8 +49,10 @@ class Publisher:
             try:
                 await producer.send_offsets_to_transaction({self._partition: offset}, self._settings.group)
                 await sending
-            finally:
+            except BaseException:
                 sending.cancel()
+                await asyncio.wait({sending})  # or its failure would be reported as one that nobody has seen
+                raise
             await producer.commit_transaction()
 
     async def stop(self) -> None:

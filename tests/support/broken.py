@@ -12,6 +12,7 @@ from typing import Any
 
 from worker.__main__ import main as worker_main
 from worker.intake import Intake
+from worker.lanes import Lanes
 from worker.mongo.store import Store
 from worker.publisher import Publisher
 
@@ -26,10 +27,11 @@ def at_call(owner: type, name: str, number: float, do: Callable[[], None], *, af
     async def patched(self: Any, *args: Any) -> Any:
         nonlocal calls
         calls += 1
-        if calls == number and not after:
+        now = calls == number  # taken here: other lanes call it while this one waits
+        if now and not after:
             do()
         result = await original(self, *args)
-        if calls == number and after:
+        if now and after:
             do()
         return result
 
@@ -51,6 +53,19 @@ def delay_first(owner: type, name: str, seconds: float) -> None:
     setattr(owner, name, patched)
 
 
+def lose_batches(owner: type, name: str, number: float) -> None:
+    """Drop every third batch on its way, so that the next one begins too late; so many in all."""
+    original: Method = getattr(owner, name)
+    calls = 0
+
+    async def patched(self: Any, records: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return None if calls % 3 == 0 and calls <= 3 * number else await original(self, records)
+
+    setattr(owner, name, patched)
+
+
 def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
@@ -67,6 +82,8 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
+    "stale-batches-in-intake": lambda n: lose_batches(Intake, "move", n),
+    "stale-batches-in-lane": lambda n: lose_batches(Lanes, "dispatch", n),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),
 }

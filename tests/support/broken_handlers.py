@@ -65,7 +65,9 @@ def overflow(whom: str) -> Decide:
         partner = decided.documents.partner
         if message.id != whom or partner is None:
             return decided
-        after = Documents(partner.but(negative_records=2**64), decided.documents.customer, decided.documents.partnership)
+        after = Documents(
+            partner.but(negative_records=2**64), decided.documents.customer, decided.documents.partnership
+        )
         return Outcome(after, decided.events, decided.internal, decided.rejection)
 
     return decide

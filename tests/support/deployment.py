@@ -8,45 +8,37 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from aiokafka.errors import UnknownTopicOrPartitionError
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     KafkaError,
-    KafkaException,
     Producer,
     TopicPartition,
 )
-from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, OffsetSpec
 from pymongo import MongoClient
 
 from contracts.topics import TOPICS
+from tests.support.operator import Operator
+from tests.support.waiting import wait_until
 from worker.secrets import Secrets
 from worker.servers import Servers
 from worker.settings import Settings
 from worker.topics import prepare_topics
 
-SECRET = "a secret of the tests, which is long enough"
+__all__ = ["Deployment", "WorkerProcess", "wait_until"]
+
+SECRET = "a secret of the tests, which is long enough"  # noqa: S105 - it guards nothing
 ROOT = Path(__file__).resolve().parents[2]
 _numbers = itertools.count(1)
-
-
-def wait_until(true: Callable[[], Any], seconds: float = 30, what: str = "it") -> Any:
-    """Poll until it is true, and answer with what it said."""
-    end = time.monotonic() + seconds
-    while True:
-        if found := true():
-            return found
-        if time.monotonic() > end:
-            raise AssertionError(f"{what} did not come true within {seconds} s")
-        time.sleep(0.05)
 
 
 @dataclass
@@ -63,14 +55,18 @@ class WorkerProcess:
 
     def logged(self, event: str) -> list[dict[str, Any]]:
         """The log lines with this event."""
-        return [line for text in self.log.splitlines() if text.startswith("{") and (line := json.loads(text))["event"] == event]
+        return [
+            line
+            for text in self.log.splitlines()
+            if text.startswith("{") and (line := json.loads(text))["event"] == event
+        ]
 
     def wait_ready(self, seconds: float = 30) -> "WorkerProcess":
         wait_until(self.is_ready, seconds, f"readiness, log: {self.log_file}")
         return self
 
     def is_ready(self) -> bool:
-        return self.readiness().get("ready", False)
+        return bool(self.readiness().get("ready"))
 
     def readiness(self) -> dict[str, Any]:
         assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log[-4000:]}"
@@ -81,9 +77,9 @@ class WorkerProcess:
             self.health_port = pages[0]["port"]
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=5) as page:
-                return json.loads(page.read())
+                return dict(json.loads(page.read()))
         except urllib.error.HTTPError as error:
-            return json.loads(error.read())
+            return dict(json.loads(error.read()))
         except OSError:
             return {}
 
@@ -113,8 +109,7 @@ class Deployment:
     def __post_init__(self) -> None:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
         self.db = self.mongo[self.name]
-        self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all"})
-        self.admin = AdminClient({"bootstrap.servers": self.servers.kafka_bootstrap})
+        self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all", "linger.ms": 1})
         self._not_delivered: list[KafkaError] = []
         self.secrets = Secrets(SECRET)
 
@@ -142,7 +137,11 @@ class Deployment:
     def settings(self, **overrides: str) -> Settings:
         """The same settings for a part of the worker that runs inside of the test."""
         environment = self.environment(**overrides)
-        fields = {key[len("PARTNERSHIP_") :].lower(): value for key, value in environment.items() if key.startswith("PARTNERSHIP_")}
+        fields = {
+            key[len("PARTNERSHIP_") :].lower(): value
+            for key, value in environment.items()
+            if key.startswith("PARTNERSHIP_")
+        }
         return Settings(kafka_bootstrap=self.servers.kafka_bootstrap, mongo_url=self.servers.mongo_url, **fields)  # type: ignore[arg-type]
 
     def start_worker(self, *module_and_arguments: str, **overrides: str) -> WorkerProcess:
@@ -163,6 +162,15 @@ class Deployment:
         self.workers.append(worker)
         return worker
 
+    @contextmanager
+    def asleep(self, worker: WorkerProcess) -> Iterator[None]:
+        """The worker is suspended for as long as the block lasts."""
+        worker.process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            worker.process.send_signal(signal.SIGCONT)
+
     def close(self) -> None:
         for worker in self.workers:
             if worker.process.poll() is None:
@@ -176,23 +184,36 @@ class Deployment:
     def topic(self, name: str) -> str:
         return f"{self.name}.{name}"
 
-    def produce(self, topic: str, *values: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1) -> None:
+    def produce(
+        self, topic: str, *values: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1
+    ) -> None:
         """With librdkafka's own partitioner, which is not murmur2. Returns when all are acknowledged."""
         for value in values:
             self.enqueue(topic, value, key, headers, partition)
         self.flush()
 
-    def enqueue(self, topic: str, value: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1) -> None:
+    def enqueue(
+        self, topic: str, value: bytes | None, key: bytes | None = None, headers: Any = None, partition: int = -1
+    ) -> None:
         """One of many; flush() waits for them."""
         while True:
             try:
                 self._producer.produce(
-                    self.topic(topic), value=value, key=key, headers=headers, partition=partition, on_delivery=self._delivered
+                    self.topic(topic),
+                    value=value,
+                    key=key,
+                    headers=headers,
+                    partition=partition,
+                    on_delivery=self._delivered,
                 )
             except BufferError:
                 self._producer.poll(0.1)
             else:
                 return
+
+    def poll(self) -> None:
+        """Let librdkafka send what is enqueued."""
+        self._producer.poll(0)
 
     def flush(self) -> None:
         assert self._producer.flush(60) == 0
@@ -219,15 +240,17 @@ class Deployment:
             name = self.topic(topic)
             partitions = list(consumer.list_topics(name, timeout=10).topics[name].partitions)
             consumer.assign([TopicPartition(name, partition, 0) for partition in partitions])
-            records, ended = [], set()
+            records: list[Any] = []
+            ended: set[int | None] = set()
             while len(ended) < len(partitions):
                 for message in consumer.consume(5000, timeout=0.3):
-                    if message.error() is None:
+                    error = message.error()
+                    if error is None:
                         records.append(message)
-                    elif message.error().code() == KafkaError._PARTITION_EOF:
+                    elif error.code() == KafkaError._PARTITION_EOF:
                         ended.add(message.partition())
                     else:
-                        raise AssertionError(message.error())
+                        raise AssertionError(error)
             return records
         finally:
             consumer.close()
@@ -236,57 +259,22 @@ class Deployment:
         """The bodies of a topic's records."""
         return [json.loads(record.value()) for record in self.read(topic)]
 
-    # Operating: what goes wrong in a cluster without the worker ---------------------------------------------------
+    @cached_property
+    def operator(self) -> Operator:
+        """Who does to the cluster what the worker never does."""
+        return Operator(self.servers.kafka_bootstrap, f"{self.name}.")
 
     def make_topics(self) -> None:
         """As the worker does at its first start, for commands that wait for it. Not inside of an event loop."""
-        asyncio.run(prepare_topics(self.settings()))
 
-    def forget_group(self, group: str) -> bool:
-        """Delete a consumer group with its offsets. False while it still has members."""
-        try:
-            self.admin.delete_consumer_groups([group])[group].result(30)
-        except KafkaException as error:
-            if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:
+        def made() -> bool:
+            try:
+                asyncio.run(prepare_topics(self.settings()))
+            except UnknownTopicOrPartitionError:  # made, but not every broker thread has heard of it
                 return False
-            raise
-        return True
+            return True
 
-    def offsets(self, group: str, topic: str) -> dict[int, int]:
-        """What a group has committed on a topic."""
-        wanted = ConsumerGroupTopicPartitions(group, self._partitions(topic))
-        found = self.admin.list_consumer_group_offsets([wanted])[group].result(30)
-        return {place.partition: place.offset for place in found.topic_partitions}
-
-    def set_offsets(self, group: str, topic: str, offsets: dict[int, int]) -> None:
-        """As an operator does by hand. The group must have no members."""
-        places = [TopicPartition(self.topic(topic), partition, offset) for partition, offset in offsets.items()]
-        self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group].result(30)
-
-    def ends(self, topic: str) -> dict[int, int]:
-        """The next offset of each partition."""
-        wanted = {place: OffsetSpec.latest() for place in self._partitions(topic)}
-        return {place.partition: found.result(30).offset for place, found in self.admin.list_offsets(wanted).items()}
-
-    def delete_records(self, topic: str, before: dict[int, int]) -> None:
-        """Truncate a topic's partitions from their beginning, as retention does."""
-        places = [TopicPartition(self.topic(topic), partition, offset) for partition, offset in before.items()]
-        for done in self.admin.delete_records(places).values():
-            done.result(30)
-
-    def configure(self, topic: str, **config: str) -> None:
-        """Change a topic's configuration while it is in use (`_` for `.`)."""
-        entries = [
-            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
-            for name, value in config.items()
-        ]
-        resource = ConfigResource(ConfigResource.Type.TOPIC, self.topic(topic), incremental_configs=entries)
-        self.admin.incremental_alter_configs([resource])[resource].result(30)
-
-    def _partitions(self, topic: str) -> list[TopicPartition]:
-        name = self.topic(topic)
-        found = self.admin.list_topics(name, timeout=10).topics[name].partitions
-        return [TopicPartition(name, partition) for partition in found]
+        wait_until(made, 30, "the topics")
 
     # Judging --------------------------------------------------------------------------------------------------------
 
@@ -306,7 +294,11 @@ class Deployment:
 
     def published(self) -> list[dict[str, Any]]:
         """Every event and refusal of the topics."""
-        topics = [str(name) for name, row in TOPICS.items() if row.producer == "worker (lanes)" and name != "partnership.dead-letters"]
+        topics = [
+            str(name)
+            for name, row in TOPICS.items()
+            if row.producer == "worker (lanes)" and name != "partnership.dead-letters"
+        ]
         return [{**event, "topic": topic} for topic in topics for event in self.events(topic)]
 
     def judge(self) -> list[dict[str, Any]]:
@@ -320,7 +312,9 @@ class Deployment:
             for record in entry["records"]
             if record["topic"] not in ("partnership.lanes", "partnership.dead-letters")
         }
-        assert set(ids) == expected, f"lost: {sorted(expected - set(ids))[:5]}, unknown: {sorted(set(ids) - expected)[:5]}"
+        assert set(ids) == expected, (
+            f"lost: {sorted(expected - set(ids))[:5]}, unknown: {sorted(set(ids) - expected)[:5]}"
+        )
         last: dict[tuple[str, str], int] = {}
         for event in events:
             if event["topic"] == "partnership.rejections":

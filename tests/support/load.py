@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from tests.support import messages
 from tests.support.deployment import Deployment
+from tests.support.waiting import wait_until
 
 PARTNERS = [f"partner-{number}" for number in range(8)]
 
@@ -14,7 +15,9 @@ PARTNERS = [f"partner-{number}" for number in range(8)]
 def register(deployment: Deployment) -> None:
     """Topics, and the partners of the load; waits for no worker."""
     deployment.make_topics()
-    deployment.produce(messages.FACTS, *(messages.register_partner(partner, quota_limit=1_000_000) for partner in PARTNERS))
+    deployment.produce(
+        messages.FACTS, *(messages.register_partner(partner, quota_limit=1_000_000) for partner in PARTNERS)
+    )
 
 
 def life(number: int, tag: str = "p") -> tuple[bytes, bytes]:
@@ -52,6 +55,11 @@ class Load:
             for value in life(self.count, self.tag):
                 self.deployment.enqueue(messages.INVITATION, value, key=f"{self.tag}-{self.count}".encode())
             self.count += 1
+
+    def wait_for_more(self, lives: int) -> None:
+        """Until so many more were sent."""
+        goal = self.count + lives
+        wait_until(lambda: self.count >= goal, what="load")
 
     def stop(self) -> list[str]:
         """End the load; returns the ids of the commands that were sent."""

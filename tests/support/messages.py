@@ -29,8 +29,15 @@ def command(name: str, command_id: str, subject: str, partner: str, actor: dict[
 
 
 def register_partner(partner: str, command_id: str | None = None, **data: Any) -> bytes:
-    fields = {"name": f"{partner} Ltd", "contact_email": f"desk@{partner}.example", "quota_limit": 1000, "notice_days": 0}
-    return command("RegisterPartner", command_id or f"register-{partner}", partner, partner, SYSTEM, **{**fields, **data})
+    fields = {
+        "name": f"{partner} Ltd",
+        "contact_email": f"desk@{partner}.example",
+        "quota_limit": 1000,
+        "notice_days": 0,
+    }
+    return command(
+        "RegisterPartner", command_id or f"register-{partner}", partner, partner, SYSTEM, **{**fields, **data}
+    )
 
 
 def report_customer(customer: str, command_id: str | None = None, **data: Any) -> bytes:
@@ -60,17 +67,23 @@ def invite(partnership: str, partner: str, command_id: str | None = None, **data
         "standards_version": "1",
     }
     actor = {**PARTNER_USER, "party_id": partner}
-    return command("InviteCustomer", command_id or f"invite-{partnership}", partnership, partner, actor, **{**fields, **data})
+    return command(
+        "InviteCustomer", command_id or f"invite-{partnership}", partnership, partner, actor, **{**fields, **data}
+    )
 
 
 def decline(partnership: str, partner: str, command_id: str | None = None) -> bytes:
     actor = {**CUSTOMER_USER, "party_id": f"customer-of-{partnership}"}
-    return command("DeclineInvitation", command_id or f"decline-{partnership}", partnership, partner, actor, reason="no need now")
+    return command(
+        "DeclineInvitation", command_id or f"decline-{partnership}", partnership, partner, actor, reason="no need now"
+    )
 
 
 def cancel(partnership: str, partner: str, command_id: str | None = None) -> bytes:
     actor = {**PARTNER_USER, "party_id": partner}
-    return command("CancelInvitation", command_id or f"cancel-{partnership}", partnership, partner, actor, reason="sent in error")
+    return command(
+        "CancelInvitation", command_id or f"cancel-{partnership}", partnership, partner, actor, reason="sent in error"
+    )
 
 
 def open_invitation(partnership: str, partner: str, token: str, customer: str, command_id: str | None = None) -> bytes:

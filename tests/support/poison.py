@@ -95,7 +95,9 @@ POISONS: dict[str, Poison] = {
     "900 KB of garbage": unreadable("TOO_LARGE", bytes(range(256)) * (900 * KILOBYTES // 256)),
     "another version of CloudEvents": unreadable("NOT_A_CLOUD_EVENT", good("version", specversion="0.3")),
     "a time without its offset": unreadable("NOT_A_CLOUD_EVENT", good("naive", time="2026-01-01T00:00:00")),
-    "a time before time": unreadable("INVALID_DATA", messages.report_customer("c-0", "id-c0", as_of="0001-01-01T00:00:00+01:00")),
+    "a time before time": unreadable(
+        "INVALID_DATA", messages.report_customer("c-0", "id-c0", as_of="0001-01-01T00:00:00+01:00")
+    ),
     "a key of 500 KB": unreadable("NOT_JSON", b"?", b"k" * 500 * KILOBYTES),
     "odd headers": unreadable("NOT_JSON", b"?", b"key", ODD_HEADERS),
     "an internal command": unreadable("UNKNOWN_TYPE", forged("forged")),

@@ -1,7 +1,5 @@
 """A story told to a running worker through Kafka: say commands, and hear what a foreign consumer hears of them."""
 
-import asyncio
-import contextlib
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +7,6 @@ from dataclasses import dataclass, field
 from itertools import count, groupby
 from typing import Any
 
-from aiokafka.errors import KafkaError
 from confluent_kafka import Consumer, TopicPartition
 
 from contracts.registry import COMMANDS
@@ -18,9 +15,10 @@ from tests.support import messages
 from tests.support.deployment import Deployment, wait_until
 from tests.support.fold import assert_documents_are_the_fold
 from worker.servers import Servers
-from worker.topics import prepare_topics
 
-HEARD = [name for name, topic in TOPICS.items() if topic.producer == "worker (lanes)" and name != TopicName.DEAD_LETTERS]
+HEARD = [
+    name for name, topic in TOPICS.items() if topic.producer == "worker (lanes)" and name != TopicName.DEAD_LETTERS
+]
 
 
 @contextmanager
@@ -28,24 +26,12 @@ def told(servers: Servers, **options: Any) -> Iterator["Tale"]:
     """A tale on a deployment of its own, with a worker that runs."""
     deployment = Deployment(servers, **options)
     try:
-        make_topics(deployment)
+        deployment.make_topics()
         deployment.start_worker().wait_ready()
         with Tale(deployment) as tale:
             yield tale
     finally:
         deployment.close()
-
-
-def make_topics(deployment: Deployment) -> None:
-    """As the worker would, for producers that come before it. A broker may not know at once what it has just made."""
-
-    def made() -> bool:
-        with contextlib.suppress(KafkaError):
-            asyncio.run(prepare_topics(deployment.settings()))
-            return True
-        return False
-
-    wait_until(made, what="the topics")
 
 
 @dataclass
@@ -89,14 +75,18 @@ class Tale:
         return [self.outcome(json.loads(value)["id"]) for value in values]
 
     def whisper(self, *values: bytes, partner: str) -> None:
-        """Say what leaves no entry under its own id (repeats, reused ids, dry runs), and wait until it is over.
-
-        A marker behind it, in the same partition and for the same lane, is decided after it.
-        """
+        """Say what leaves no entry under its own id (repeats, reused ids, dry runs), and wait until it is over."""
         for name, run in groupby(values, key=topic_of):
-            mark = f"mark-{next(self._marks)}"
-            self.deployment.produce(name, *run, messages.decline("nowhere", partner, mark), partition=0)
-            self.wait_decided(mark)
+            self.deployment.produce(name, *run, partition=0)
+            self.settle(partner, name)
+
+    def settle(self, partner: str, topic: str = messages.INVITATION) -> None:
+        """Until all before it in this topic and in the partner's lane is decided and heard: a marker is, which comes
+        behind it in both."""
+        mark = f"mark-{next(self._marks)}"
+        self.deployment.produce(topic, messages.decline("nowhere", partner, mark), partition=0)
+        self.wait_decided(mark)
+        self.events(mark)
 
     def wait_decided(self, *command_ids: str) -> None:
         """Until these are in the journal; that what they caused is published, hearing it will show."""
@@ -136,11 +126,8 @@ class Tale:
         return {data["party"]: data["template"] for name, data in self.events(command_id) if name == "NoticeSent"}
 
     def rejections(self, command_id: str) -> list[dict[str, Any]]:
-        """The data of every refusal and answer that names a command."""
-        self.listen()
-        records = self.deployment.read(TopicName.REJECTIONS)
-        data = [json.loads(record.value())["data"] for record in records]
-        return [each for each in data if each["command_id"] == command_id]
+        """The data of every refusal and answer heard so far that names a command."""
+        return [e["data"] for e in self.heard.values() if e["data"].get("command_id") == command_id]
 
     def listen(self) -> None:
         """Take in what is there."""

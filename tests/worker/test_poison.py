@@ -15,7 +15,6 @@ from tests.support import messages
 from tests.support.deployment import Deployment, wait_until
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.poison import POISONS, Poison
-from tests.support.tale import make_topics
 from worker.servers import Servers
 
 LETTERS = "partnership.dead-letters"
@@ -52,7 +51,7 @@ class Aftermath:
 def aftermath(servers: Servers) -> Iterator[Aftermath]:
     deployment = Deployment(servers)
     try:
-        make_topics(deployment)
+        deployment.make_topics()
         good_ids = []
         for number, poison in enumerate(POISONS.values()):
             before = messages.register_partner(f"good-{number}")
@@ -66,7 +65,7 @@ def aftermath(servers: Servers) -> Iterator[Aftermath]:
         sources = {name: f"{topic}:0:{3 * number + 1}" for number, name in enumerate(POISONS)}
 
         first = _run(deployment, sources, good_ids, len(POISONS) * 3)
-        deployment.set_offsets(f"{deployment.name}-intake", messages.FACTS, {0: 0})
+        deployment.operator.set_offsets(f"{deployment.name}-intake", messages.FACTS, {0: 0})
         first.second = _run(deployment, sources, good_ids, len(POISONS) * 6)
         assert_documents_are_the_fold(deployment.db)
         yield first

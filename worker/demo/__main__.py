@@ -34,7 +34,7 @@ def main() -> int:
         screen.line(f"error: {error}", "red")
         return EXIT_FAILED
     except KeyboardInterrupt:
-        screen.line("interrupted; nothing was left behind")
+        screen.line("interrupted")
         return EXIT_INTERRUPTED
 
 
@@ -49,9 +49,10 @@ async def play(servers: Servers, screen: Screen) -> int:
             await screen.pause(BETWEEN_SCENES_SECONDS)
         code = await stage.worker.stop() if stage.worker else 0
         seconds = time.monotonic() - began
-        screen.scene("The end", f"After {seconds:.0f} s the worker got its SIGTERM, drained, and ended with {code}.")
+        screen.scene("The end", f"After {seconds:.0f} s: SIGTERM; the worker drained and ended with exit code {code}.")
         await documents(stage)
         found = await verdict(stage)
+    screen.line()
     for problem in found.problems:
         screen.line(f"✗ {problem}", "red")
     screen.line(found.line, "bold")

@@ -1,7 +1,6 @@
 """The end: the documents as they are stored, and whether every record of ours came to exactly one end."""
 
 import asyncio
-import time
 from collections import Counter
 from typing import Any, NamedTuple
 
@@ -11,11 +10,9 @@ from contracts.topics import TopicName
 from worker.demo.stage import Stage
 from worker.demo.words import day, name, payee, plain
 
-SETTLE_SECONDS_MAX = 10
+LOOKS_MAX = 20
 QUIET_SECONDS = 0.4
 """Nothing more comes: the worker has ended, so a second copy would be there by now."""
-
-SHOWN_MAX = 12
 
 
 class Verdict(NamedTuple):
@@ -31,7 +28,7 @@ async def documents(stage: Stage) -> None:
         (name(p["_id"]), p["status"], str(p["quota"]["bound"]), str(p["quota"]["reserved"]), str(p["quota"]["limit"]))
         async for p in stage.db.partners.find().sort("_id")
     ]
-    stage.screen.table("partners", ("partner", "status", "bound", "reserved", "limit"), partners)
+    stage.screen.table(("partner", "status", "bound", "reserved", "limit"), partners)
 
     customers = []
     async for c in stage.db.customers.find().sort("_id"):
@@ -40,7 +37,7 @@ async def documents(stage: Stage) -> None:
         customers.append(
             (name(c["_id"]), live["partnership_id"] if live else "none", payee(c["billing_mode"], partner))
         )
-    stage.screen.table("customers", ("customer", "live partnership", "billed by"), customers)
+    stage.screen.table(("customer", "live partnership", "billed by"), customers)
 
     shown, others = [], Counter[str]()
     async for p in stage.db.partnerships.find().sort("_id"):
@@ -48,31 +45,32 @@ async def documents(stage: Stage) -> None:
         if p.get("customer_id") is None:
             others[state["status"]] += 1
         else:
-            shown.append((p["_id"], p["model"], state["status"], _explain(state), str(p["rev"])))
-    shown += [(f"{number} others", "", status, "the crowd of the kill -9", "") for status, number in others.items()]
-    stage.screen.table("partnerships", ("partnership", "model", "status", "", "changes"), shown[:SHOWN_MAX])
+            shown.append((p["_id"], p["model"], state["status"], _explain(state)))
+    shown += [(f"{number} others", "referral", status, "around the kill -9") for status, number in others.items()]
+    stage.screen.table(("partnership", "model", "status", ""), shown)
 
 
 def _explain(state: dict[str, Any]) -> str:
     if case := state.get("case"):
-        return f"{plain(state['stage'])}, by the {case['by']}, ends {day(case['ends_at'])}"
-    if state["status"] == "terminated":
-        return f"by the {state['by']}, {plain(state['category'])}"
-    return plain(state.get("stage") or "")
+        return f"{plain(state['stage'])} until {day(case['ends_at'])}"
+    return plain(state.get("category") or state.get("stage") or "")
 
 
 async def verdict(stage: Stage) -> Verdict:
     """Look every record of ours up, and every record of the journal on the topics."""
-    end = time.monotonic() + SETTLE_SECONDS_MAX
-    while (lost := await _lost(stage)) and time.monotonic() < end:
+    lost: list[str] = []
+    for _ in range(LOOKS_MAX):
         await asyncio.sleep(QUIET_SECONDS)
-    await asyncio.sleep(QUIET_SECONDS)
+        lost = await _lost(stage)
+        if not lost:
+            break
     problems = [*lost, *await _doubled(stage), *gaps(stage)]
     topics = Counter(seen.topic for seen in stage.follower.seen)
     refused, buried = topics.pop(TopicName.REJECTIONS, 0), topics.pop(TopicName.DEAD_LETTERS, 0)
     ids = [sent.id for sent in stage.sent if sent.id is not None]
+    repeats = len(ids) - len(set(ids))
     line = (
-        f"commands {len(stage.sent)} · events {topics.total()} · refusals {refused} · repeats {len(ids) - len(set(ids))}"
+        f"commands {len(stage.sent)} · events {topics.total()} · refusals {refused} · repeats {repeats}"
         f" · dead letters {buried} · lost {len(lost)}"
     )
     return Verdict(line, problems)
@@ -101,12 +99,9 @@ async def _doubled(stage: Stage) -> list[str]:
     """Records that were seen twice, or that the journal does not know."""
     seen = Counter((seen.topic.value, seen.id) for seen in stage.follower.seen)
     known = set(await _journal_records(stage))
-    twice = [f"{record_id} came {number} times on {topic}" for (topic, record_id), number in seen.items() if number > 1]
-    return twice + [
-        f"{record_id} is on {topic} and not in the journal"
-        for topic, record_id in seen
-        if (topic, record_id) not in known
-    ]
+    twice = [f"{record_id} came {count} times on {topic}" for (topic, record_id), count in seen.items() if count > 1]
+    strange = [f"{record_id} is on {topic} and not in the journal" for topic, record_id in seen.keys() - known]
+    return twice + strange
 
 
 def gaps(stage: Stage) -> list[str]:

@@ -61,14 +61,14 @@ class Follower:
             auto_offset_reset="earliest",
             isolation_level="read_committed",
         )
-        await consumer.start()
-        self._reading = asyncio.create_task(self._read(consumer))
         try:
+            await consumer.start()
+            self._reading = asyncio.create_task(self._read(consumer))
             yield
         finally:
-            self._reading.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._reading
+            if self._reading is not None:
+                self._reading.cancel()
+                await asyncio.wait({self._reading})
             with suppress(TimeoutError):  # stop() waits for ever while Kafka is away.
                 await asyncio.wait_for(consumer.stop(), STOP_SECONDS_MAX)
 

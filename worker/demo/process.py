@@ -14,9 +14,9 @@ from worker.servers import Servers
 from worker.servers.process import Guard
 
 ROOT = Path(__file__).parents[2]
-READY_SECONDS_MAX = 60
+READY_SECONDS_MAX = 45
 STOP_SECONDS_MAX = 30
-LOG_LINES_SHOWN = 12
+LOG_LINES_SHOWN = 8
 LOG_CHARACTERS_SHOWN = 400
 
 LANES = 3
@@ -34,6 +34,7 @@ class WorkerProcess:
     def __init__(self, servers: Servers, name: str, directory: Path, secret: str) -> None:
         self._log = directory / f"worker-{time.monotonic_ns()}.log"
         self._stopped_by_us = False
+        self._problems = "nothing"
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own worker
                 # `-X` says whose worker it is: for `ps`, and for the guard, which kills by this mark alone.
@@ -57,10 +58,12 @@ class WorkerProcess:
         began = time.monotonic()
         while time.monotonic() - began < READY_SECONDS_MAX:
             self.check()
-            if (port := self._health_port()) and await asyncio.to_thread(_is_ready, port):
-                return time.monotonic() - began
+            if port := self._health_port():
+                self._problems = await asyncio.to_thread(_problems, port)
+                if not self._problems:
+                    return time.monotonic() - began
             await asyncio.sleep(0.05)
-        raise DemoError(f"The worker was not ready within {READY_SECONDS_MAX} s.")
+        raise DemoError(f"The worker was not ready within {READY_SECONDS_MAX} s; its last word was: {self._problems}")
 
     def check(self) -> None:
         """Complain if it ended by itself."""
@@ -120,12 +123,13 @@ def _environment(servers: Servers, name: str, secret: str) -> dict[str, str]:
     return {**kept, **own, "KAFKA_BOOTSTRAP": servers.kafka_bootstrap, "MONGO_URL": servers.mongo_url}
 
 
-def _is_ready(port: int) -> bool:
+def _problems(port: int) -> str:
+    """Why it is not ready; empty when it is."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
         connection.request("GET", "/ready")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except OSError:
-        return False
+        return "; ".join(json.loads(connection.getresponse().read())["problems"])
+    except (OSError, http.client.HTTPException) as error:
+        return repr(error)
     finally:
         connection.close()

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -41,15 +43,15 @@ class Screen:
             await asyncio.sleep(seconds)
 
     def progress(self, line: str) -> None:
-        """What goes on before and after the story."""
+        """What goes on before the story."""
         self._console.print(Text(line, style="dim"))
 
     def legend(self) -> None:
         """The topics and their colours."""
         line = Text("Events by topic: ")
         for label, style in STYLES.values():
-            line.append(f"{label}", style).append("  ")
-        line.append("\nat the right: from publishing the command to the event visible to a consumer")
+            line.append(f" {label} ", style)
+        line.append("\nAt the right: from publishing the command until a consumer could see the event.")
         self._console.print(line)
 
     def scene(self, title: str, about: str) -> None:
@@ -75,7 +77,11 @@ class Screen:
 
     def note(self, sentence: str) -> None:
         """A remark between events."""
-        self._row(Text(""), Text(sentence, style="dim"), "")
+        row = Table.grid(padding=(0, 1))
+        row.add_column(width=LABEL_COLUMNS + 2)
+        row.add_column()
+        row.add_row("", Text(sentence, style="dim"))
+        self._console.print(row)
 
     def fact(self, mark: str, sentence: str, style: str = "default") -> None:
         """Something that is no event, but to be seen."""
@@ -85,13 +91,14 @@ class Screen:
         row.add_row(Text(mark, style), Text(sentence, style))
         self._console.print(row)
 
-    def table(self, title: str, columns: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """A small table."""
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="dim", expand=False)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style="bold", border_style="dim")
         for column in columns:
             table.add_column(column)
         for row in rows:
             table.add_row(*map(Text, row))
+        self._console.print()
         self._console.print(table)
 
     def line(self, text: str = "", style: str = "default") -> None:

@@ -15,10 +15,13 @@ from typing import Any
 import orjson
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
 from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
 
 from contracts.base import to_milliseconds
 from contracts.message import Command, Event
+from contracts.rejections import CommandRejected
 from contracts.topics import TopicName
 from worker.clock import utc_now
 from worker.demo.follower import Follower, Seen
@@ -32,6 +35,9 @@ from worker.servers.process import Guard
 EVENT_SECONDS_MAX = 20
 SETTLE_SECONDS = 0.04
 """A transaction's records become visible topic by topic, within a few milliseconds of each other."""
+
+FAULTS = (DemoError, KafkaError, PyMongoError, TimeoutError, OSError)
+"""What can go wrong with servers and the worker; anything else is a defect of the demo."""
 
 READING_SECONDS = 0.2
 CLEAN_SECONDS_MAX = 10
@@ -75,7 +81,6 @@ class Stage:
         self._servers = servers
         self._directory = directory
         self._secret = os.urandom(32).hex()
-        self._shown: set[tuple[TopicName, str]] = set()
         self._producer = AIOKafkaProducer(
             bootstrap_servers=servers.kafka_bootstrap, acks="all", enable_idempotence=True, linger_ms=0
         )
@@ -96,10 +101,10 @@ class Stage:
 
     async def publish(self, order: Order) -> Sent:
         """Give a command, without waiting for what comes of it."""
-        number = len(self.sent) + 1
+        command_id = f"{type(order.command).__name__}-{len(self.sent) + 1}"
         body = {
             "specversion": "1.0",
-            "id": f"{type(order.command).__name__}-{number}",
+            "id": command_id,
             "source": "/demo",
             "type": order.command.wire_type(),
             "subject": order.subject,
@@ -107,7 +112,7 @@ class Stage:
             "time": to_milliseconds(utc_now()),
             "data": order.command.model_dump(mode="json", exclude_none=True),
         }
-        return await self._send(body["id"], order.command.TOPIC, order.partner, orjson.dumps(body), order.until)
+        return await self._send(command_id, order.command.TOPIC, order.partner, orjson.dumps(body), order.until)
 
     async def publish_again(self, sent: Sent) -> Sent:
         """The same bytes once more, as a producer does that has not heard of its success."""
@@ -129,39 +134,47 @@ class Stage:
 
     # Telling ------------------------------------------------------------------------------------------------------
 
-    async def tell(self, *orders: Order) -> Sent:
+    async def tell(self, *orders: Order) -> None:
         """Give commands one by one, each when the one before has been decided; show all that comes of them."""
         for order in orders:
             self.screen.command(order.sentence, type(order.command).__name__)
             sent = await self.publish(order)
             await self.show(sent)
             await self.screen.pause(READING_SECONDS)
-        return sent
 
-    async def show(self, sent: Sent) -> list[Seen]:
-        """Wait for what comes of a command, and print it in the order in which it was decided."""
+    async def until_decided(self, sent: Sent) -> None:
+        """Wait for the events by which one can tell."""
         wanted = Counter(sent.until)
 
         def complete() -> bool:
             records = self.results([sent])
             return wanted <= Counter(type(seen.event) for seen in records) and not has_gap(records)
 
+        def check() -> None:
+            self.check()
+            for seen in self.results([sent]):
+                if seen.event is None:
+                    raise DemoError(f"{sent.id} became a dead letter: {seen.headers}")
+                if isinstance(seen.event, CommandRejected) and CommandRejected not in wanted:
+                    raise DemoError(f"{sent.id} was refused: {seen.event.code}, {says(seen.event)}")
+
         missing = ", ".join(kind.__name__ for kind in wanted)
-        await self.follower.until(complete, EVENT_SECONDS_MAX, f"{missing} of {sent.id}", self.check)
+        await self.follower.until(complete, EVENT_SECONDS_MAX, f"{missing} of {sent.id}", check)
         await asyncio.sleep(SETTLE_SECONDS)
-        records = self.results([sent])
+
+    async def show(self, sent: Sent) -> None:
+        """Wait for what comes of a command, and print it in the order in which it was decided."""
+        await self.until_decided(sent)
         cause = sent.id
-        for seen in records:
-            if seen.event is None or (seen.topic, seen.id) in self._shown:
+        for seen in self.results([sent]):
+            if seen.event is None:
                 continue
             if seen.cause != cause:
                 cause = seen.cause
                 whose = name_of(getattr(seen.event, "partner_id", None))
                 self.screen.note(f"then, in {whose}'s lane {seen.lane}, by the worker's own command:")
-            self._shown.add((seen.topic, seen.id))
             kind = getattr(seen.event, "code", None) or type(seen.event).__name__
             self.screen.event(seen.topic, kind, says(seen.event), seen.at - sent.at)
-        return records
 
     async def show_dead_letter(self, sent: Sent) -> None:
         """Wait for the dead letter that a record becomes."""
@@ -192,24 +205,36 @@ class Stage:
     async def producing(self) -> AsyncIterator[None]:
         """Connect the producer and the consumer; the topics have to be there."""
         await self._producer.start()
-        try:
-            async with self.follower.follow(
-                self._servers.kafka_bootstrap, {f"{self.name}.{topic}": topic for topic in STYLES}
-            ):
-                yield
-        finally:
-            with suppress(TimeoutError):  # stop() waits for ever while Kafka is away.
-                await asyncio.wait_for(self._producer.stop(), CLEAN_SECONDS_MAX)
+        async with self.follower.follow(
+            self._servers.kafka_bootstrap, {f"{self.name}.{topic}": topic for topic in STYLES}
+        ):
+            yield
 
     async def clean(self) -> None:
         """Leave nothing: no worker, no database, no topic."""
         if self.worker is not None:
             await self.worker.stop()
-        await asyncio.wait_for(self.mongo.drop_database(self.name), CLEAN_SECONDS_MAX)
-        await self.mongo.close()
+        with suppress(TimeoutError):  # stop() waits for ever while Kafka is away.
+            await asyncio.wait_for(self._producer.stop(), CLEAN_SECONDS_MAX)
+        for what, removal in (("database", self._drop_database), ("topics", self._delete_topics)):
+            try:
+                await asyncio.wait_for(removal(), CLEAN_SECONDS_MAX)
+            except FAULTS as error:
+                self.screen.line(f"The {what} {self.name} could not be removed: {error!r}", "red")
+
+    async def _drop_database(self) -> None:
+        """A killed worker's transaction would hold its collections for another minute: its sessions go first."""
+        async with self.mongo:
+            sessions = [{"id": lane["session"]} async for lane in self.db.lanes.find({"session": {"$ne": None}})]
+            if sessions:
+                await self.mongo.admin.command({"killSessions": sessions})
+            await self.mongo.drop_database(self.name)
+
+    async def _delete_topics(self) -> None:
+        """With its topics a group loses its offsets, and is gone too."""
         admin = AIOKafkaAdminClient(bootstrap_servers=self._servers.kafka_bootstrap)
-        await asyncio.wait_for(admin.start(), CLEAN_SECONDS_MAX)
         try:
+            await admin.start()
             own = [topic for topic in await admin.list_topics() if topic.startswith(f"{self.name}.")]
             if own:
                 await admin.delete_topics(own)
@@ -238,9 +263,10 @@ async def open_stage(servers: Servers, screen: Screen) -> AsyncIterator[Stage]:
         screen.progress(f"worker {stage.worker.pid if stage.worker else 0} is ready after {seconds:.1f} s")
         async with stage.producing():
             yield stage
-    except DemoError as error:
+    except FAULTS as error:
         log = stage.worker.log_end() if stage.worker else ""
-        raise DemoError(f"{error}\nThe end of the worker's log:\n{log}") from error
+        text = str(error) if isinstance(error, DemoError) else repr(error)
+        raise DemoError(f"{text}\nThe end of the worker's log:\n{log}") from error
     finally:
         try:
             await stage.clean()

@@ -79,15 +79,15 @@ def says(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912 - a line for each
         case SwitchCompleted() as e:
             return f"{name(e.customer_id)}: {name(e.from_partner_id)} → {name(e.partner_id)}"
         case TerminationSubmitted() as e:
-            return f"by the {e.by}, {plain(e.category)}"
+            return f"by the {e.by}{', and it counts' if e.counted else ''}"
         case TerminationDecisionRequested() as e:
-            return f"the {e.decider} has until {day(e.decide_by)}"
+            return f"{e.decider} has until {day(e.decide_by)}"
         case TerminationApproved() as e:
-            return f"{plain(e.basis)}; ends {day(e.ends_at)}"
+            return f"{plain(e.basis)}, ends {day(e.ends_at)}"
         case TerminationRejected():
             return "everything is as it was"
         case PartnershipTerminated() as e:
-            return f"{name(e.partner_id)} and {name(e.customer_id)}, {plain(e.category)}"
+            return f"{name(e.partner_id)}/{name(e.customer_id)}, by the {e.by}"
         case NoticeSent() as e:
             return f"to {name(e.recipient_id or e.params['company_name'])}: {plain(e.template)}{_link(e)}"
         case CommandRejected() as e:
@@ -133,9 +133,15 @@ def _link(notice: NoticeSent) -> str:
 
 def _details(refusal: CommandRejected) -> str:
     """What the refusal names: single values as they are, lists by their items."""
-    parts = [f"{plain(key)}: {_value(value)}" for key, value in refusal.details.items()]
+    parts = [f"{key}: {_value(value)}" for key, value in refusal.details.items()]
     return f" ({'; '.join(parts)})" if parts else ""
 
 
 def _value(value: object) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    try:
+        moment = datetime.fromisoformat(str(value))
+    except ValueError:
+        return str(value)
+    return f"{day(moment)} {moment.year}"

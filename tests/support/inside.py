@@ -1,0 +1,101 @@
+"""One lane inside of the test, joined from the worker's own parts, on a consumer that the test holds."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from contracts.topics import TopicName
+from handlers.policy import Policy
+from tests.support.deployment import SECRET, Deployment
+from worker.batch import Rules
+from worker.cursor import Gap
+from worker.failures import FailureLimit
+from worker.kafka import client_options
+from worker.lane import Lane
+from worker.metrics import Metrics
+from worker.mongo.client import connect
+from worker.mongo.collections import prepare
+from worker.mongo.store import Store
+from worker.secrets import Secrets
+from worker.topics import prepare_topics
+
+
+@dataclass
+class LaneInside:
+    """A lane with its consumer, which belongs to no group's rebalances but reads and knows the group's offsets."""
+
+    deployment: Deployment
+    lane: Lane
+    consumer: AIOKafkaConsumer
+
+    async def open(self) -> None:
+        await self.lane._open()
+
+    async def append(self, *commands: bytes) -> None:
+        """As intake would, to this lane's partition."""
+        await asyncio.to_thread(
+            self.deployment.produce, str(TopicName.LANES), *commands, partition=self.lane.partition.partition
+        )
+
+    async def feed(self) -> None:
+        """What the subscriber does: hand records over until it is cancelled."""
+        while True:
+            for records in (await self.consumer.getmany(timeout_ms=100)).values():
+                if self.lane.cursor is not None:
+                    taken = self.lane.cursor.take(records)
+                    assert not isinstance(taken, Gap)
+                    self.lane.put(taken)
+
+    async def work(self) -> None:
+        """Feed the open lane from the log, and let it work until it is closed."""
+        feeding = asyncio.create_task(self.feed())
+        try:
+            await self.lane._work()
+        finally:
+            feeding.cancel()
+
+    async def error_of(self, working: "asyncio.Task[None]") -> BaseException | None:
+        """What ended the work."""
+        await asyncio.wait({working}, timeout=60)
+        assert working.done(), "the lane goes on working"
+        return working.exception()
+
+
+@asynccontextmanager
+async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> AsyncIterator[LaneInside]:
+    settings = deployment.settings()
+    partitions = await prepare_topics(settings)
+    client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
+    await prepare(
+        client, settings.mongo_database, {name.replace(".", "-"): count for name, count in partitions.items()}
+    )
+    partition = TopicPartition(settings.topic(TopicName.LANES), number)
+    consumer = AIOKafkaConsumer(
+        **client_options(settings),
+        group_id=settings.group,
+        enable_auto_commit=False,
+        auto_offset_reset="none",
+        isolation_level="read_committed",
+    )
+    await consumer.start()
+    consumer.assign([partition])
+    lane = Lane(
+        settings=settings,
+        rules=Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules),
+        store=Store(client, settings.mongo_database),
+        limit=FailureLimit(20, 0.5, 60),
+        metrics=Metrics(),
+        consumer=consumer,
+        partition=partition,
+    )
+    try:
+        yield LaneInside(deployment, lane, consumer)
+    finally:
+        lane.close()
+        await lane._shut()
+        await consumer.stop()
+        await client.close()

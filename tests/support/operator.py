@@ -1,0 +1,80 @@
+"""What operators, and retention, do to a cluster without asking the worker. By librdkafka's admin client."""
+
+from typing import Any
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do not say what it exports
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    OffsetSpec,
+)
+
+from tests.support.waiting import wait_until
+
+
+class Operator:
+    """Topics are named without the deployment's prefix, groups with theirs."""
+
+    def __init__(self, bootstrap: str, prefix: str) -> None:
+        self.admin: Any = AdminClient({"bootstrap.servers": bootstrap})
+        self._prefix = prefix
+
+    def forget_group(self, group: str) -> bool:
+        """Delete a consumer group with its offsets. False while it still has members."""
+        try:
+            self.admin.delete_consumer_groups([group])[group].result(30)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.NON_EMPTY_GROUP:
+                return False
+            raise
+        return True
+
+    def wait_forgotten(self, group: str) -> None:
+        """Delete a group, once its last member is gone."""
+        wait_until(lambda: self.forget_group(group), 30, f"the group {group} to be empty")
+
+    def wait_memberless(self, group: str) -> None:
+        """Until offsets can be set by hand."""
+        wait_until(lambda: not self.members(group), 30, f"the group {group} to be empty")
+
+    def members(self, group: str) -> int:
+        """How many members a group has."""
+        return len(self.admin.describe_consumer_groups([group])[group].result(30).members)
+
+    def offsets(self, group: str, topic: str) -> dict[int, int]:
+        """What a group has committed on a topic."""
+        wanted = ConsumerGroupTopicPartitions(group, self._partitions(topic))
+        found = self.admin.list_consumer_group_offsets([wanted])[group].result(30)
+        return {place.partition: place.offset for place in found.topic_partitions}
+
+    def set_offsets(self, group: str, topic: str, offsets: dict[int, int]) -> None:
+        """As an operator does by hand. The group must have no members."""
+        places = [TopicPartition(self._prefix + topic, partition, offset) for partition, offset in offsets.items()]
+        self.admin.alter_consumer_group_offsets([ConsumerGroupTopicPartitions(group, places)])[group].result(30)
+
+    def ends(self, topic: str) -> dict[int, int]:
+        """The next offset of each partition."""
+        wanted = {place: OffsetSpec.latest() for place in self._partitions(topic)}
+        return {place.partition: found.result(30).offset for place, found in self.admin.list_offsets(wanted).items()}
+
+    def delete_records(self, topic: str, before: dict[int, int]) -> None:
+        """Truncate a topic's partitions from their beginning, as retention does."""
+        places = [TopicPartition(self._prefix + topic, partition, offset) for partition, offset in before.items()]
+        for done in self.admin.delete_records(places).values():
+            done.result(30)
+
+    def configure(self, topic: str, **config: str) -> None:
+        """Change a topic's configuration while it is in use (`_` for `.`)."""
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        resource = ConfigResource(ConfigResource.Type.TOPIC, self._prefix + topic, incremental_configs=entries)
+        self.admin.incremental_alter_configs([resource])[resource].result(30)
+
+    def _partitions(self, topic: str) -> list[TopicPartition]:
+        name = self._prefix + topic
+        found = self.admin.list_topics(name, timeout=10).topics[name].partitions
+        return [TopicPartition(name, partition) for partition in found]

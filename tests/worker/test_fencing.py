@@ -1,0 +1,90 @@
+"""A zombie: a lane that believes it owns what another worker owns by now. It publishes nothing and stores nothing.
+
+Deterministic: the worker of tests/support/broken.py puts itself to sleep at the exact place; SIGCONT wakes it up long
+after the group gave its lanes away.
+"""
+
+import asyncio
+import signal
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from tests.support import load, messages
+from tests.support.deployment import Deployment, WorkerProcess
+from tests.support.inside import lane_inside
+from tests.support.waiting import wait_until
+
+
+def wait_asleep(worker: WorkerProcess) -> None:
+    process = psutil.Process(worker.process.pid)
+    wait_until(lambda: process.status() == psutil.STATUS_STOPPED, 60, "the worker to fall asleep")
+
+
+@pytest.mark.parametrize("how", ["sleep-between-store-and-publish", "sleep-inside-mongodb-transaction"])
+def test_a_worker_that_slept_through_its_session_changes_nothing(deploy: Callable[..., Deployment], how: str) -> None:
+    deployment = deploy(lanes=1, overrides={"batch_records_max": "20"})
+    load.register(deployment)
+    sent = load.produce(deployment, 100)
+    zombie = deployment.start_worker("tests.support.broken", how, "3")
+    wait_asleep(zombie)
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+    before = deployment.judge()
+
+    zombie.process.send_signal(signal.SIGCONT)
+    wait_until(
+        lambda: zombie.logged("lane starts again") or zombie.logged("lanes were cut off"), 60, "the zombie to notice"
+    )
+    zombie.wait_ready()
+    more = load.produce(deployment, 20, tag="afterwards")
+    deployment.wait_decided(more)
+
+    after = deployment.judge()
+    assert after[: len(before)] == before or {e["id"] for e in before} <= {e["id"] for e in after}
+
+
+async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """White box, without a group: the second opening publishes what the first has stored; the first then cannot."""
+    deployment = deploy(lanes=1)
+    async with lane_inside(deployment) as first, lane_inside(deployment) as second:
+        await first.open()
+        await first.append(messages.register_partner("acme"))
+        stored = asyncio.Event()
+        go_on = asyncio.Event()
+        publish = first.lane._publish
+
+        async def slow(records: object, offset: int) -> None:
+            stored.set()
+            await go_on.wait()
+            await publish(records, offset)  # type: ignore[arg-type]
+
+        first.lane._publish = slow  # type: ignore[method-assign]
+        working = asyncio.create_task(first.work())
+        await stored.wait()
+        await second.open()
+        go_on.set()
+        error = await first.error_of(working)
+
+        assert type(error).__name__ in {"ProducerFenced", "InvalidProducerEpoch", "Fenced"}
+        await asyncio.to_thread(deployment.judge)
+        assert len(await asyncio.to_thread(deployment.events, "partnership.lifecycle.events")) == 1
+
+
+async def test_a_lane_that_is_opened_elsewhere_cannot_store(deploy: Callable[..., Deployment]) -> None:
+    """White box: each store filters on the lane's epoch, and the second opening has raised it."""
+    deployment = deploy(lanes=1)
+    async with lane_inside(deployment) as first, lane_inside(deployment) as second:
+        await first.open()
+        await second.open()
+        await first.append(messages.register_partner("acme"))
+        working = asyncio.create_task(first.work())
+
+        error = await first.error_of(working)
+
+        assert type(error).__name__ in {"Fenced", "OperationFailure"}, error
+        assert deployment.db.journal.count_documents({}) == 0
+        assert deployment.db.partners.count_documents({}) == 0

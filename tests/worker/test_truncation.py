@@ -1,0 +1,80 @@
+"""Records that were deleted before anybody read them: the worker stops and says how many; it never goes on behind."""
+
+from collections.abc import Callable
+
+import pytest
+
+from tests.support import load, messages
+from tests.support.deployment import Deployment
+from tests.support.waiting import wait_until
+from worker.kafka import PARTITION_FETCH_BYTES_MAX
+
+LANES = "partnership.lanes"
+OPERATOR_NEEDED = 3
+LARGE = 100_000
+
+
+def stop_reason(deployment: Deployment, worker: object = None) -> str:
+    worker = worker or deployment.start_worker()
+    assert worker.wait(90) == OPERATOR_NEEDED, worker.log[-4000:]  # type: ignore[attr-defined]
+    return str(worker.logged("stopped: an operator is needed")[0]["reason"])  # type: ignore[attr-defined]
+
+
+def test_a_lane_log_truncated_beyond_what_was_decided_stops_the_worker(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy(lanes=1)
+    load.register(deployment)
+    sent = load.produce(deployment, 10)
+    worker = deployment.start_worker()
+    deployment.wait_decided(sent)
+    worker.terminate()
+    stored = deployment.db.lanes.find_one()["stored"]  # type: ignore[index]
+    commands = [value for number in range(10) for value in load.life(number, "lost")]
+    deployment.produce(LANES, *commands, partition=0)
+    deployment.operator.delete_records(LANES, {0: stored + 5})
+
+    reason = stop_reason(deployment)
+
+    assert f"next record to read has offset {stored}" in reason
+    assert "5 records were deleted before they were read" in reason
+    assert deployment.db.lanes.find_one()["stored"] == stored  # type: ignore[index]
+    deployment.judge()
+
+
+def test_a_public_topic_truncated_beyond_what_was_moved_stops_the_worker(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy(lanes=1)
+    load.register(deployment)
+    deployment.produce(messages.INVITATION, *load.life(1), partition=0)
+    worker = deployment.start_worker()
+    deployment.wait_decided(load.ids(2)[2:])
+    worker.terminate()
+    deployment.produce(messages.INVITATION, *load.life(2), *load.life(3), partition=0)
+    deployment.operator.delete_records(messages.INVITATION, {0: 5})
+
+    reason = stop_reason(deployment)
+
+    assert "intake: the next record to read has offset 2" in reason
+    assert "3 records were deleted before they were read" in reason
+
+
+@pytest.mark.parametrize(("topic", "what"), [(LANES, "lane 0"), (messages.INVITATION, "intake")])
+def test_a_log_truncated_while_the_worker_runs_stops_it(
+    deploy: Callable[..., Deployment], topic: str, what: str
+) -> None:
+    """The whole log goes while the worker is behind: aiokafka only reports to a loop that logs it and sleeps.
+
+    A sleeping worker stands for one that is behind; its session is long enough to keep the assignment. The fetch that
+    it had under way may bring some of the records, but never all of them.
+    """
+    deployment = deploy(lanes=1, overrides={"session_timeout_seconds": "20", "stall_seconds": "60"})
+    load.register(deployment)
+    worker = deployment.start_worker().wait_ready()
+    wait_until(lambda: deployment.db.journal.count_documents({}) == len(load.PARTNERS), 60, "the partners")
+    with deployment.asleep(worker):
+        for _ in range(3 * PARTITION_FETCH_BYTES_MAX // LARGE):
+            deployment.produce(topic, b"x" * LARGE, partition=0)
+        deployment.operator.delete_records(topic, {0: deployment.operator.ends(topic)[0]})
+
+    reason = stop_reason(deployment, worker)
+
+    assert what in reason
+    assert "records were deleted before they were read" in reason

@@ -1,0 +1,123 @@
+"""Sees to it that records get on: asks MongoDB and Kafka whether they answer, and ends a worker that stands still.
+
+A consumer whose position was deleted, or that fell out of its group, only logs that and sleeps; a port that answers
+says nothing about it. What counts is whether records wait, and whether they move.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
+
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from worker.clock import monotonic_seconds
+from worker.kafka import Prober
+from worker.settings import Settings
+
+LOOK_SECONDS = 1.0
+STUCK_SECONDS = 5.0
+"""After so long without progress it is asked whether records wait at all: control records at the end are no lag."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something stands: the next offset of a partition, or None while it is not open."""
+
+    what: str
+    partition: TopicPartition | None
+    next_offset: int | None
+
+
+@dataclass(slots=True)
+class _Standing:
+    place: Place
+    since_seconds: float = field(default_factory=monotonic_seconds)
+
+
+class Watchdog:
+    """Looks once a second, for as long as the worker runs."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        prober: Prober,
+        ping: Callable[[], Awaitable[None]],
+        places: Callable[[], Iterable[Place]],
+    ) -> None:
+        self.problems: list[str] = []
+        self._settings = settings
+        self._prober = prober
+        self._ping = ping
+        self._places = places
+        self._standing: dict[tuple[str, TopicPartition | None], _Standing] = {}
+        self._nothing_between: dict[TopicPartition, tuple[int, int]] = {}
+
+    async def look(self) -> None:
+        """Look once.
+
+        Raises:
+            StopWorker: records were deleted before they were read.
+            RuntimeError: the worker stands still, and nobody else is to blame.
+        """
+        # The positions first: what the logs' ends are compared with is then never newer than these.
+        places = list(self._places())
+        mongo, ends = await asyncio.gather(self._mongo(), self._kafka(places))
+        problems = [mongo] if mongo else []
+        if isinstance(ends, str):
+            problems.append(ends)
+        elif mongo is None:
+            problems += await self._judge(places, ends)
+        if mongo is not None or isinstance(ends, str):
+            self._standing.clear()  # while something is away nobody is expected to get on
+        self.problems = problems
+
+    async def _mongo(self) -> str | None:
+        try:
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
+                await self._ping()
+        except (PyMongoError, TimeoutError, OSError) as error:
+            return f"MongoDB: {type(error).__name__}"
+        return None
+
+    async def _kafka(self, places: list[Place]) -> dict[TopicPartition, int] | str:
+        try:
+            return await self._prober.ends([place.partition for place in places if place.partition is not None])
+        except (KafkaError, TimeoutError, OSError) as error:
+            return f"Kafka: {type(error).__name__}"
+
+    async def _judge(self, places: list[Place], ends: dict[TopicPartition, int]) -> list[str]:
+        problems = []
+        now = monotonic_seconds()
+        before, self._standing = self._standing, {}
+        for place in places:
+            key = (place.what, place.partition)
+            standing = before.get(key)
+            if standing is None or standing.place != place or await self._has_nothing_to_do(place, ends, standing, now):
+                standing = _Standing(place, now)
+            self._standing[key] = standing
+            seconds = now - standing.since_seconds
+            if seconds > self._settings.stall_seconds:
+                raise RuntimeError(f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer")
+            if seconds > STUCK_SECONDS:
+                problems.append(f"{place.what}: no progress for {seconds:.0f} s")
+        return problems
+
+    async def _has_nothing_to_do(
+        self, place: Place, ends: dict[TopicPartition, int], standing: _Standing, now: float
+    ) -> bool:
+        if place.partition is None or place.next_offset is None:
+            return False
+        reach = (place.next_offset, ends.get(place.partition, place.next_offset))
+        if reach[0] == reach[1] or self._nothing_between.get(place.partition) == reach:
+            return True
+        if now - standing.since_seconds < min(STUCK_SECONDS, self._settings.stall_seconds / 2):
+            return False
+        try:
+            found = await self._prober.first_offset(place.partition, place.next_offset, place.what)
+        except (KafkaError, TimeoutError, OSError):
+            return True  # Kafka went away meanwhile: the next look says so
+        if found is None:
+            self._nothing_between[place.partition] = reach
+        return found is None
