@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import signal
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -136,8 +137,12 @@ class Worker:
                 **_broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
             )
             consumers: dict[str, Callable[[], AIOKafkaConsumer]] = {}
-            intake = Intake(settings, self.metrics, prober, lambda: consumers["intake"](), self.fail)
-            lanes = Lanes(settings, rules, store, self.metrics, prober, lambda: consumers["lanes"](), self.fail)
+
+            def consumer(name: str) -> AIOKafkaConsumer:
+                return consumers[name]()  # made when its subscriber starts, anew at each start
+
+            intake = Intake(settings, self.metrics, prober, partial(consumer, "intake"), self.fail)
+            lanes = Lanes(settings, rules, store, self.metrics, prober, partial(consumer, "lanes"), self.fail)
             public = [settings.topic(name) for name in COMMAND_TOPICS]
             consumers["intake"] = self._subscribe(broker, public, "-intake", intake.listener, intake.move)
             consumers["lanes"] = self._subscribe(

@@ -58,6 +58,8 @@ class Result:
     outcomes: dict[str, int]
     subjects: list[tuple[str, bool]]
     first_failure: str | None
+    buried: list[dict[str, Any]]
+    """What to log of each dead letter: ids, reason and place, nothing of its body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,7 @@ class _Batch:
     outcomes: dict[str, int] = field(default_factory=dict)
     subjects: list[tuple[str, bool]] = field(default_factory=list)
     first_failure: str | None = None
+    buried: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now_ms = self.lane.now_ms
@@ -223,6 +226,8 @@ class _Batch:
         partition = self._partition(TopicName.DEAD_LETTERS)
         record, letter = dead_letter(entry_id, item, reason, error, self.lane.lane, partition, self.now)
         self.letters.append(to_bson(letter))
+        told = ("_id", "reason", "error", "fingerprint", "source", "command_id", "type", "subject", "partner")
+        self.buried.append({name.lstrip("_"): letter[name] for name in told})
         self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=reason)
 
     def _enter(
@@ -324,6 +329,7 @@ class _Batch:
             outcomes=self.outcomes,
             subjects=self.subjects,
             first_failure=self.first_failure,
+            buried=self.buried,
         )
 
     def _current(self, kind: type[Document], key: str) -> Document:

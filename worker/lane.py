@@ -187,8 +187,8 @@ class Lane:
                 if committed is not None and committed > document.stored:
                     msg = (
                         f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB "
-                        f"has stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored backup? "
-                        "another database?), or the group's offset was set by hand. Bring the two together before you "
+                        f"has stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored "
+                        "backup? another database?), or the group's offset was set by hand. Bring the two together before you "
                         "start again."
                     )
                     raise StopWorker(msg)
@@ -346,3 +346,5 @@ class Lane:
         self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
         self._metrics.batch(result.outcomes, records, store_seconds, publish_seconds)
+        for letter in result.buried:
+            self._log.warning("dead letter", **letter)

@@ -34,7 +34,7 @@ from worker.servers import Servers
 from worker.settings import Settings
 from worker.topics import prepare_topics
 
-__all__ = ["Deployment", "WorkerProcess", "wait_until"]
+__all__ = ["ROOT", "SECRET", "Deployment", "WorkerProcess", "wait_until"]
 
 SECRET = "a secret of the tests, which is long enough"  # noqa: S105 - it guards nothing
 ROOT = Path(__file__).resolve().parents[2]
