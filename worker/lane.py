@@ -188,8 +188,8 @@ class Lane:
                     msg = (
                         f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB "
                         f"has stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored "
-                        "backup? another database?), or the group's offset was set by hand. Bring the two together before you "
-                        "start again."
+                        "backup? another database?), or the group's offset was set by hand. Bring the two together "
+                        "before you start again."
                     )
                     raise StopWorker(msg)
                 await check_start(reader, self.partition, document.stored, f"lane {self.number}")
@@ -246,30 +246,46 @@ class Lane:
     # Working ------------------------------------------------------------------------------------------------------
 
     async def _work(self) -> None:
-        while True:
-            records = await self._next_batch()
-            if not records:
-                await self._note_published()
-                if self._closing.is_set():
+        """Batch after batch. While one is published the next is decided and stored; they go out in their order."""
+        publishing: asyncio.Task[None] | None = None
+        try:
+            while True:
+                records = await self._next_batch(publishing)
+                idle = publishing is None
+                if publishing is not None and (not records or publishing.done()):
+                    await publishing
+                    publishing = None
+                if records:
+                    started = monotonic_seconds()
+                    items = [decode(record, self._rules.secrets) for record in records]
+                    result = await self._store_batch(items)
+                    self._forget(records)
+                    if publishing is not None:
+                        await publishing
+                    publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - started))
+                elif self._closing.is_set():
+                    await self._note_published()
                     return
-                continue
-            started = monotonic_seconds()
-            items = [decode(record, self._rules.secrets) for record in records]
-            result = await self._store_batch(items)
-            stored = monotonic_seconds()
-            await self._publish(result.records, result.lane.stored)
-            self._forget(records)
-            self._done(result, len(records), stored - started, monotonic_seconds() - stored)
+                elif idle:
+                    await self._note_published()
+        finally:
+            if publishing is not None and not publishing.done():
+                publishing.cancel()  # what it leaves, the next opening publishes
+                await asyncio.wait({publishing})
 
-    async def _next_batch(self) -> list[ConsumerRecord]:
-        """The next records by number and bytes, left in the queue until they are published. Empty: idle, or closing."""
+    async def _next_batch(self, publishing: asyncio.Task[None] | None) -> list[ConsumerRecord]:
+        """The next records by number and bytes, left in the queue until they are stored.
+
+        Empty: idle for a while, or closing, or nothing came before `publishing` was done.
+        """
         if not self._queue and not self._closing.is_set():
             self._arrived.clear()
+            arrived = asyncio.ensure_future(self._arrived.wait())
+            events = {arrived} if publishing is None else {arrived, publishing}
             try:
-                async with asyncio.timeout(IDLE_SECONDS):
-                    await self._arrived.wait()
-            except TimeoutError:
-                return []
+                await asyncio.wait(events, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                arrived.cancel()
         if self._closing.is_set():
             return []
         batch: list[ConsumerRecord] = []
@@ -330,6 +346,16 @@ class Lane:
         self._document = result.lane
         return result
 
+    async def _publish_stored(self, result: Result, store_seconds: float) -> None:
+        started = monotonic_seconds()
+        await self._publish(result.records, result.lane.stored)
+        self._published = result.lane.stored
+        self._attempt = 0
+        self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
+        self._metrics.batch(result.outcomes, store_seconds, monotonic_seconds() - started)
+        for letter in result.buried:
+            self._log.warning("dead letter", **letter)
+
     async def _publish(self, records: Sequence[Outgoing], offset: int) -> None:
         if self._publisher is None:
             msg = "a lane that is not open publishes nothing"
@@ -340,11 +366,3 @@ class Lane:
         document = self._document
         if document is not None and document.published < self._published:
             self._document = await self._store.note_published(document, self._published)
-
-    def _done(self, result: Result, records: int, store_seconds: float, publish_seconds: float) -> None:
-        self._published = result.lane.stored
-        self._attempt = 0
-        self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
-        self._metrics.batch(result.outcomes, records, store_seconds, publish_seconds)
-        for letter in result.buried:
-            self._log.warning("dead letter", **letter)

@@ -28,10 +28,10 @@ class Metrics:
         self.lanes = Gauge("lanes", "Lanes of this worker by state", ["state"], registry=self.registry)
         self.waiting = Gauge("lane_waiting_records", "Records that arrived and are not decided", registry=self.registry)
 
-    def batch(self, outcomes: dict[str, int], records: int, store_seconds: float, publish_seconds: float) -> None:
+    def batch(self, outcomes: dict[str, int], store_seconds: float, publish_seconds: float) -> None:
         """Count a batch that is published."""
         for outcome, count in outcomes.items():
             self.outcomes.labels(outcome).inc(count)
-        self.batch_records.observe(records)
+        self.batch_records.observe(sum(outcomes.values()))
         self.store_seconds.observe(store_seconds)
         self.publish_seconds.observe(publish_seconds)
