@@ -2,12 +2,15 @@
 
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.deployment import Deployment
 from worker.servers import Servers, ServersUnavailableError, start_servers
+from worker.servers.running import local_servers
 
 
 @pytest.fixture(scope="session")
@@ -29,13 +32,34 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
         pytest.exit(f"no servers: {error}", returncode=1)
 
 
+@pytest.fixture(scope="session")
+def own_servers() -> Iterator[Servers]:
+    """Another pair, as processes of this machine whatever else there is: for tests that kill them."""
+    with local_servers() as running:
+        yield running
+
+
 @pytest.fixture
-def deploy(servers: Servers) -> Iterator[Callable[..., Deployment]]:
+def deploy(servers: Servers, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
     """Makes deployments: topics, group and database of their own, gone with the test."""
+    with _deployments(servers, tmp_path) as make:
+        yield make
+
+
+@pytest.fixture
+def deploy_own(own_servers: Servers, tmp_path: Path) -> Iterator[Callable[..., Deployment]]:
+    """The same on servers that the test may kill."""
+    with _deployments(own_servers, tmp_path) as make:
+        yield make
+
+
+@contextmanager
+def _deployments(servers: Servers, directory: Path) -> Iterator[Callable[..., Deployment]]:
     made: list[Deployment] = []
 
     def make(**options: Any) -> Deployment:
-        made.append(Deployment(servers, **options))
+        made.append(Deployment(servers, directory=directory / str(len(made)), **options))
+        made[-1].directory.mkdir()
         return made[-1]
 
     yield make

@@ -19,6 +19,7 @@ from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
 from worker.clock import backoff_seconds
+from worker.failures import describe
 from worker.health import make_health_app, serve
 from worker.intake import Intake
 from worker.kafka import (
@@ -112,6 +113,8 @@ class Worker:
                 log.warning("shutdown bound exceeded; what was under way is settled at the next start")
                 work.cancel()
                 await asyncio.wait({work}, timeout=LAST_SECONDS)
+            if work.done() and not work.cancelled() and (error := work.exception()):
+                self.fail(error)
         if self._error is not None:
             raise self._error
 
@@ -181,7 +184,7 @@ class Worker:
             async with asyncio.timeout(LEAVE_SECONDS):
                 await broker.stop()
         except (KafkaError, TimeoutError) as error:
-            log.warning("could not leave the group; its session time-out will do it", error=repr(error)[:300])
+            log.warning("could not leave the group; its session time-out will do it", error=describe(error))
 
     async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until the dependency is there (P7), or the worker is told to stop (then None)."""
@@ -192,7 +195,7 @@ class Worker:
                 return await self._unless_ended(attempt())
             except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
                 number += 1
-                log.warning("waiting", dependency=name, error=repr(error)[:300], attempt=number)
+                log.warning("waiting", dependency=name, error=describe(error), attempt=number)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(backoff_seconds(number)):
                         await self._ended.wait()

@@ -1,5 +1,6 @@
 """/live, /ready and /metrics. Ready means that records get on, not that a port answers."""
 
+import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -9,6 +10,7 @@ import uvicorn
 from faststream.asgi import AsgiResponse, get
 from faststream.asgi.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import make_asgi_app
+from typing_extensions import override
 
 from worker.metrics import Metrics
 
@@ -42,6 +44,7 @@ def make_health_app(problems: Callable[[], list[str]], metrics: Metrics) -> ASGI
 class _Server(uvicorn.Server):
     """Uvicorn without its signal handlers: the worker drains first, and this goes last."""
 
+    @override
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
@@ -50,8 +53,6 @@ class _Server(uvicorn.Server):
 @contextlib.asynccontextmanager
 async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
     """Serve the pages; yields the port."""
-    import asyncio  # noqa: PLC0415
-
     listener = socket.create_server((host, port))
     server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))

@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor
+from worker.failures import describe
 from worker.kafka import Batches, Prober, check_start, make_producer, make_reader, stop_client
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
@@ -102,7 +103,7 @@ class Intake:
         """Where intake stands, for the watchdog."""
         if not self.assigned:
             return [Place("intake", None, None)]
-        return [Place("intake", p, c.next_offset) for p, c in self._cursors.items()] + [
+        return [Place("intake", p, c.next_offset, self.waiting_for) for p, c in self._cursors.items()] + [
             Place("intake", p, None) for p in self._opening
         ]
 
@@ -142,9 +143,7 @@ class Intake:
                 attempt += 1
                 pause = backoff_seconds(attempt)
                 self.waiting_for = f"Kafka ({type(error).__name__})"
-                log.warning(
-                    "intake sends again", error=repr(error)[:300], attempt=attempt, pause_seconds=round(pause, 2)
-                )
+                log.warning("intake sends again", error=describe(error), attempt=attempt, pause_seconds=round(pause, 2))
                 await self._drop_producer()
                 await asyncio.sleep(pause)
             else:
@@ -162,7 +161,7 @@ class Intake:
                 await consumer.commit(offsets)
         except (KafkaError, TimeoutError, IllegalStateError) as error:
             # The next commit says it again; if none comes, another worker reads these once more, as repeats.
-            log.warning("intake could not commit", error=repr(error)[:300])
+            log.warning("intake could not commit", error=describe(error))
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
@@ -200,7 +199,7 @@ class Intake:
                 return  # taken away meanwhile
             except (KafkaError, TimeoutError, OSError) as error:
                 attempt += 1
-                log.warning("intake opens again", error=repr(error)[:300], attempt=attempt)
+                log.warning("intake opens again", error=describe(error), attempt=attempt)
                 await asyncio.sleep(backoff_seconds(attempt))
             else:
                 log.info("intake is open", partitions=len(partitions))

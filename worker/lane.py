@@ -15,7 +15,7 @@ from worker.batch import Result, Rules, Wanted, decide_batch, reused
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.cursor import Cursor
 from worker.decode import Item, decode
-from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, fate_of
+from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
 from worker.journal import records_of
 from worker.kafka import check_start, make_reader, stop_client
 from worker.metrics import Metrics
@@ -132,15 +132,13 @@ class Lane:
                     if fate is Fate.STOP:
                         raise
                     self._attempt += 1  # back to nothing when a batch is done, not when the lane is open again
-                    if fate is Fate.HALVE:
-                        self._batch_records_max = max(1, self._batch_records_max // 2)
                     self._wait_for(f"{type(error).__name__}: {fate.value}")
                     pause = (
                         self._settings.heartbeat_seconds * 2 if fate is Fate.YIELD else backoff_seconds(self._attempt)
                     )
                     self._log.warning(
                         "lane starts again",
-                        error=repr(error)[:300],
+                        error=describe(error),
                         fate=fate.name,
                         attempt=self._attempt,
                         pause_seconds=round(pause, 2),
@@ -258,7 +256,9 @@ class Lane:
                 if records:
                     started = monotonic_seconds()
                     items = [decode(record, self._rules.secrets) for record in records]
-                    result = await self._store_batch(items)
+                    result = await self._store_or_halve(items)
+                    if result is None:
+                        continue
                     self._forget(records)
                     if publishing is not None:
                         await publishing
@@ -304,6 +304,18 @@ class Lane:
             self._queue_bytes -= len(record.value or b"")
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
+
+    async def _store_or_halve(self, items: list[Item]) -> Result | None:
+        """Store a batch; or nothing of it, and half as many the next time, until the culprit is alone."""
+        try:
+            return await self._store_batch(items)
+        except Exception as error:
+            if len(items) == 1 or fate_of(error) is not Fate.HALVE:
+                raise
+            self._batch_records_max = len(items) // 2
+            self._metrics.halved.inc()
+            self._log.info("batch halved", error=describe(error), records=len(items))
+            return None
 
     async def _store_batch(self, items: list[Item]) -> Result:
         """Steps 2 to 4 in one transaction: what is decided rests on what is loaded in it, and on nothing older."""

@@ -62,7 +62,10 @@ class Lanes:
         """Where the lanes stand, for the watchdog."""
         if not self.assigned:
             return [Place("lanes", None, None)]
-        return [Place(f"lane {lane.number}", partition, lane.next_offset) for partition, lane in self.lanes.items()]
+        return [
+            Place(f"lane {lane.number}", partition, lane.next_offset, lane.waiting_for)
+            for partition, lane in self.lanes.items()
+        ]
 
     def problems(self) -> list[str]:
         """Why these lanes are not ready; empty when they are."""

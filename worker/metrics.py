@@ -13,6 +13,7 @@ class Metrics:
         self.intake = Counter("intake_records", "Records moved to the lane log", ["topic"], registry=self.registry)
         self.outcomes = Counter("lane_outcomes", "Records by how they ended", ["outcome"], registry=self.registry)
         self.reopened = Counter("lane_reopened", "Lanes that started again", ["fate"], registry=self.registry)
+        self.halved = Counter("lane_batches_halved", "Batches that were not stored as a whole", registry=self.registry)
         self.recoveries = Counter("lane_recoveries", "Openings that published from the journal", registry=self.registry)
         self.gaps = Counter("stale_batches", "Batches refused by a cursor", ["where"], registry=self.registry)
         self.batch_records = Histogram(

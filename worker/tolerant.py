@@ -1,7 +1,7 @@
-"""Reading records whose header names are not UTF-8. Kafka takes them; aiokafka's reader raises, for ever.
+r"""Reading records whose header names are not UTF-8. Kafka takes them; aiokafka's reader raises, for ever.
 
 It decodes names strictly while it unpacks a batch, inside of the consumer, so that one such record stops every
-partition that the consumer has (P6). Here the batch is then unpacked once more, with what is not UTF-8 as `\\xff`.
+partition that the consumer has (P6). Here the batch is then unpacked once more, with what is not UTF-8 as `\xff`.
 """
 
 from collections.abc import Iterator
@@ -10,21 +10,26 @@ from typing import Any, SupportsIndex
 import aiokafka.consumer.fetcher
 from aiokafka.record.default_records import _DefaultRecordBatchPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
+from typing_extensions import override
 
 
 class _Text(bytearray):
     """Bytes whose slices decode without raising."""
 
-    def __getitem__(self, key: SupportsIndex | slice) -> Any:  # type: ignore[override]
+    @override
+    def __getitem__(self, key: SupportsIndex | slice) -> Any:
         found = super().__getitem__(key)
         return _Text(found) if isinstance(key, slice) else found
 
+    @override
     def decode(self, encoding: str = "utf-8", _errors: str = "strict") -> str:
         return super().decode(encoding, "backslashreplace")
 
 
 class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc] # aiokafka has no types
     """aiokafka's own batch in Python, over such bytes."""
+
+    _buffer: bytearray
 
     def _maybe_uncompress(self) -> None:
         super()._maybe_uncompress()

@@ -64,8 +64,8 @@ def broken_promises(topic: Topic, name: str, partitions: int, config: dict[str, 
     limit = int(config.get("max.message.bytes", "1048588"))
     if limit < topic.max_message_bytes:
         problems.append(
-            f"{name} has max.message.bytes={limit}: set it to {topic.max_message_bytes} or more. A decided command whose "
-            "event is too large for its topic would stop its lane."
+            f"{name} has max.message.bytes={limit}: set it to {topic.max_message_bytes} or more. A decided command "
+            "whose event is too large for its topic would stop its lane."
         )
     if "compact" in config.get("cleanup.policy", "delete"):
         problems.append(

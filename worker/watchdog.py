@@ -28,6 +28,7 @@ class Place:
     what: str
     partition: TopicPartition | None
     next_offset: int | None
+    waiting_for: str | None = field(default=None, compare=False)
 
 
 @dataclass(slots=True)
@@ -99,7 +100,8 @@ class Watchdog:
             self._standing[key] = standing
             seconds = now - standing.since_seconds
             if seconds > self._settings.stall_seconds:
-                raise RuntimeError(f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer")
+                msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
+                raise RuntimeError(f"{msg}; waiting for {place.waiting_for}" if place.waiting_for else msg)
             if seconds > STUCK_SECONDS:
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s")
         return problems

@@ -1,7 +1,7 @@
 """`make bench`: the worker, the usual handler and the floor, side by side in one run, on the same commands.
 
-    make bench                              # 10,000 partnerships
-    make bench ARGS="--partnerships 50000"
+make bench                              # 10,000 partnerships
+make bench ARGS="--partnerships 50000"
 """
 
 import argparse
@@ -95,7 +95,7 @@ class Bench:
         begun = time.monotonic()
         workers = [deployment.start_worker().wait_ready() for _ in range(count)]
         ready = time.monotonic() - begun
-        rate = speed(lambda: deployment.db.journal.estimated_document_count(), entries)
+        rate = speed(deployment.db.journal.estimated_document_count, entries)
         deployment.wait_published()
         figures = {
             "commands_per_second": rate,
@@ -113,7 +113,7 @@ class Bench:
         deployment, commands = self.seeded(self.partnerships // USUAL_SHARE)
         entries = commands - len(range(0, self.partnerships // USUAL_SHARE, 20))
         process = deployment.start_worker("tests.bench.usual", str(USUAL_WORKERS))
-        rate = speed(lambda: deployment.db.inbox.estimated_document_count(), entries)
+        rate = speed(deployment.db.inbox.estimated_document_count, entries)
         process.terminate()
         return rate
 

@@ -1,8 +1,8 @@
 """The floor: what MongoDB and Kafka allow here. The same journal entries, documents and events, decided by nobody.
 
-Reads what the worker stored for the same commands, makes the batches anew, and then writes them with the worker's own store
-and publisher: as many lanes, one MongoDB and one Kafka transaction for each batch. Only the writing is timed. Run as
-`python -m tests.bench.floor FROM_DATABASE SINCE_OFFSETS`, prints one line of JSON.
+Reads what the worker stored for the same commands, makes the batches anew, and then writes them with the worker's own
+store and publisher: as many lanes, one MongoDB and one Kafka transaction for each batch. Only the writing is timed. Run
+as `python -m tests.bench.floor FROM_DATABASE SINCE_OFFSETS`, prints one line of JSON.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ import time
 from typing import Any
 
 import uvloop
-from bson import decode, encode
+from bson import encode
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 
@@ -88,5 +88,4 @@ async def main(source: str, since: dict[int, int]) -> None:
 
 
 if __name__ == "__main__":
-    assert decode  # the codec's speed-ups are loaded before the clock starts
     uvloop.run(main(sys.argv[1], {int(k): v for k, v in json.loads(sys.argv[2]).items()}))

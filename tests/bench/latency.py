@@ -18,6 +18,7 @@ def measure(deployment: Deployment) -> dict[str, float]:
     consumer = Consumer(
         {
             "bootstrap.servers": deployment.servers.kafka_bootstrap,
+            "log_level": 0,
             "group.id": f"{deployment.name}-latency",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
@@ -51,7 +52,7 @@ def _at(deployment: Deployment, consumer: Consumer, label: str, per_second: int,
             sent[subject] = time.monotonic()
         record = consumer.poll(0.001)
         if record is not None and record.error() is None:
-            subject = record.key().decode()
+            subject = (record.key() or b"").decode()
             if subject in sent:
                 found.append(time.monotonic() - sent[subject])
     return found

@@ -1,8 +1,8 @@
 """What a good engineer writes with FastStream in a day: the measure of comparison.
 
-One handler for each message, as many workers as help, the same `handlers/`, one MongoDB transaction with an inbox and the
-documents, one publish for each event, manual acknowledgement. It decides the same, at least once: an event can be doubled
-or, where the process dies after the transaction, lost. Run as `python -m tests.bench.usual WORKERS`.
+One handler for each message, as many workers as help, the same `handlers/`, one MongoDB transaction with an inbox and
+the documents, one publish for each event, manual acknowledgement. It decides the same, at least once: an event can be
+doubled or, where the process dies after the transaction, lost. Run as `python -m tests.bench.usual WORKERS`.
 """
 
 import asyncio
@@ -10,6 +10,7 @@ import contextlib
 import logging
 import signal
 import sys
+from typing import Any, TypeVar
 
 import orjson
 import uvloop
@@ -31,7 +32,8 @@ from worker.mongo.collections import CUSTOMERS, PARTNERS, PARTNERSHIPS
 from worker.secrets import Secrets
 from worker.settings import load_settings
 
-COLLECTIONS = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
+D = TypeVar("D", Partner, Customer, Partnership)
+COLLECTIONS: dict[type, str] = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
 
 
 async def main(workers: int) -> None:
@@ -41,7 +43,7 @@ async def main(workers: int) -> None:
     secrets, policy = Secrets(settings.secret.get_secret_value()), Policy()
     broker = KafkaBroker(settings.kafka_bootstrap, enable_idempotence=True, log_level=logging.DEBUG)
 
-    async def find(session, kind, key):  # type: ignore[no-untyped-def] # noqa: ANN001, ANN202
+    async def find(session: Any, kind: type[D], key: str | None) -> D | None:
         found = await db[COLLECTIONS[kind]].find_one({"_id": key}, session=session) if key else None
         return kind.model_validate({**found, "id": found["_id"]}) if found else None
 
@@ -58,7 +60,7 @@ async def main(workers: int) -> None:
         command = CommandMessage(frame.id, frame.subject, frame.partitionkey, data, frame.correlationid)
         results: list[Outcome] = []
 
-        async def transaction(session) -> None:  # type: ignore[no-untyped-def] # noqa: ANN001
+        async def transaction(session: Any) -> None:
             results.clear()
             await db.inbox.insert_one({"_id": command.id}, session=session)
             need = needs(command)

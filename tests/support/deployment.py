@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -38,7 +39,12 @@ __all__ = ["ROOT", "SECRET", "Deployment", "WorkerProcess", "wait_until"]
 
 SECRET = "a secret of the tests, which is long enough"  # noqa: S105 - it guards nothing
 ROOT = Path(__file__).resolve().parents[2]
+QUIET = {"log_level": 0}
+"""librdkafka writes to the screen by itself, also when its servers are stopped at the end of all tests."""
+
 _numbers = itertools.count(1)
+_RUN = secrets.token_hex(4)
+"""Process ids come again, and servers that stay remember the topics of the last one."""
 
 
 @dataclass
@@ -101,7 +107,7 @@ class Deployment:
 
     servers: Servers
     lanes: int = 2
-    name: str = field(default_factory=lambda: f"t{os.getpid()}-{next(_numbers)}")
+    name: str = field(default_factory=lambda: f"t{_RUN}-{next(_numbers)}")
     overrides: dict[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
     directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="partnership-test-")))
@@ -109,7 +115,9 @@ class Deployment:
     def __post_init__(self) -> None:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
         self.db = self.mongo[self.name]
-        self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all", "linger.ms": 1})
+        self._producer = Producer(
+            {"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all", "linger.ms": 1, **QUIET}
+        )
         self._not_delivered: list[KafkaError] = []
         self.secrets = Secrets(SECRET)
 
@@ -176,6 +184,7 @@ class Deployment:
             if worker.process.poll() is None:
                 worker.process.send_signal(signal.SIGCONT)
                 worker.kill()
+        self.operator.delete_topics()
         self.mongo.drop_database(self.name)
         self.mongo.close()
 
@@ -228,6 +237,7 @@ class Deployment:
         consumer = Consumer(
             {
                 "bootstrap.servers": self.servers.kafka_bootstrap,
+                **QUIET,
                 "group.id": f"{self.name}-reader",
                 "enable.auto.commit": False,
                 "isolation.level": isolation,

@@ -52,13 +52,13 @@ def events_of(entry: dict[str, Any]) -> Iterator[tuple[str, Event]]:
             yield said["subject"], EVENTS[said["type"]].model_validate(data)
 
 
-def _fold(kind: str, entries: list[tuple[int, dict[str, Any]]]) -> Document:
+def _fold(kind: str, entries: list[tuple[int, dict[str, Any]]]) -> Partner | Customer | Partnership:
     _, evolve = FOLDS[kind]
-    document: Document | None = None
+    document: Any = None
     for rev, entry in entries:
         for subject, event in events_of(entry):
             document = evolve(document, subject, event, entry["at"])
         assert document is not None, f"{kind}: no event of {entry['_id']} made it"
         document = document.but(rev=rev)
-    assert document is not None
+    assert isinstance(document, Partner | Customer | Partnership)
     return document

@@ -44,6 +44,9 @@ class LaneInside:
     async def feed(self) -> None:
         """What the subscriber does: hand records over until it is cancelled."""
         while True:
+            if self.lane.cursor is None:  # no position yet, and the consumer would complain
+                await asyncio.sleep(0.05)
+                continue
             for records in (await self.consumer.getmany(timeout_ms=100)).values():
                 if self.lane.cursor is not None:
                     taken = self.lane.cursor.take(records)
@@ -68,6 +71,7 @@ class LaneInside:
 @asynccontextmanager
 async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> AsyncIterator[LaneInside]:
     settings = deployment.settings()
+    await asyncio.to_thread(deployment.make_topics)
     partitions = await prepare_topics(settings)
     client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
     await prepare(

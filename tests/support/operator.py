@@ -18,7 +18,7 @@ class Operator:
     """Topics are named without the deployment's prefix, groups with theirs."""
 
     def __init__(self, bootstrap: str, prefix: str) -> None:
-        self.admin: Any = AdminClient({"bootstrap.servers": bootstrap})
+        self.admin: Any = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
         self._prefix = prefix
 
     def forget_group(self, group: str) -> bool:
@@ -59,6 +59,12 @@ class Operator:
         latest: Any = OffsetSpec
         wanted = {place: latest.latest() for place in self._partitions(topic)}
         return {place.partition: found.result(30).offset for place, found in self.admin.list_offsets(wanted).items()}
+
+    def delete_topics(self) -> None:
+        """All of the deployment's. A broker with the topics of a hundred tests is a slow one."""
+        names = [name for name in self.admin.list_topics(timeout=10).topics if name.startswith(self._prefix)]
+        for done in (self.admin.delete_topics(names) if names else {}).values():
+            done.result(30)
 
     def delete_records(self, topic: str, before: dict[int, int]) -> None:
         """Truncate a topic's partitions from their beginning, as retention does."""

@@ -5,15 +5,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import count, groupby
-from typing import Any
+from typing import Any, Self
 
 from confluent_kafka import Consumer, TopicPartition
 
 from contracts.registry import COMMANDS
 from contracts.topics import TOPICS, TopicName
 from tests.support import messages
-from tests.support.deployment import Deployment, wait_until
+from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
+from tests.support.waiting import wait_until
 from worker.servers import Servers
 
 HEARD = [
@@ -42,10 +43,11 @@ class Tale:
     heard: dict[str, dict[str, Any]] = field(default_factory=dict)
     _marks: Iterator[int] = field(default_factory=lambda: count(1))
 
-    def __enter__(self) -> "Tale":
+    def __enter__(self) -> Self:
         self._consumer = Consumer(
             {
                 "bootstrap.servers": self.deployment.servers.kafka_bootstrap,
+                "log_level": 0,
                 "group.id": f"{self.deployment.name}-tale",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
@@ -81,8 +83,7 @@ class Tale:
             self.settle(partner, name)
 
     def settle(self, partner: str, topic: str = messages.INVITATION) -> None:
-        """Until all before it in this topic and in the partner's lane is decided and heard: a marker is, which comes
-        behind it in both."""
+        """Until all before it in this topic and in the partner's lane is decided and heard: a marker behind it is."""
         mark = f"mark-{next(self._marks)}"
         self.deployment.produce(topic, messages.decline("nowhere", partner, mark), partition=0)
         self.wait_decided(mark)
@@ -108,7 +109,12 @@ class Tale:
     def events(self, command_id: str) -> list[tuple[str, dict[str, Any]]]:
         """(name, data) of each event that a command caused, as a foreign consumer read it."""
         ids = [said["id"] for record in self.entry(command_id)["records"] if (said := _event_in(record))]
-        wait_until(lambda: self.listen() or all(i in self.heard for i in ids), what=f"hearing of {command_id}")
+
+        def all_heard() -> bool:
+            self.listen()
+            return all(event_id in self.heard for event_id in ids)
+
+        wait_until(all_heard, what=f"hearing of {command_id}")
         return [(name_of(self.heard[i]), self.heard[i]["data"]) for i in ids]
 
     def event(self, command_id: str, name: str) -> dict[str, Any]:
@@ -134,7 +140,7 @@ class Tale:
         while batch := self._consumer.consume(1000, timeout=0.1):
             for message in batch:
                 assert message.error() is None, message.error()
-                event = json.loads(message.value())
+                event = json.loads(message.value() or b"")
                 assert event["id"] not in self.heard, f"heard twice: {event['id']}"
                 self.heard[event["id"]] = event
 

@@ -76,7 +76,7 @@ def test_one_byte_more_is_too_large() -> None:
 
 
 @pytest.mark.parametrize(("length", "fits"), [(128, True), (129, False)])
-def test_an_id_has_128_characters_at_most(length: int, fits: bool) -> None:
+def test_an_id_has_128_characters_at_most(length: int, *, fits: bool) -> None:
     found = decoded(json.dumps(register(id="\U0001f600" * length)).encode())
 
     assert isinstance(found, Readable) is fits
@@ -143,7 +143,15 @@ def test_a_command_of_our_own_is_read_where_it_is_sealed() -> None:
 
 @pytest.mark.parametrize(
     "signature",
-    [None, b"", b"\xff" * 64, b"0" * 64, b"0" * 10_000, SECRETS.seal(forged("other")), Secrets("x" * 32).seal(forged("x"))],
+    [
+        None,
+        b"",
+        b"\xff" * 64,
+        b"0" * 64,
+        b"0" * 10_000,
+        SECRETS.seal(forged("other")),
+        Secrets("x" * 32).seal(forged("x")),
+    ],
 )
 def test_a_command_that_says_it_is_ours_is_not(signature: bytes | None) -> None:
     assert unreadable(forged("x"), ((SIGNATURE_HEADER, signature),)).reason is Unreadable.UNKNOWN_TYPE

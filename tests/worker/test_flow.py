@@ -132,7 +132,10 @@ def test_whatever_partition_a_producer_chooses_a_partnership_keeps_its_order(tal
     tale.wait_decided(*(f"cancel-keyed-{number}" for number in range(20)))
     for number in range(4):
         name = f"keyless-{number}"
-        for command_id, value in (("invite", messages.invite(name, "any-p")), ("cancel", messages.cancel(name, "any-p"))):
+        for command_id, value in (
+            ("invite", messages.invite(name, "any-p")),
+            ("cancel", messages.cancel(name, "any-p")),
+        ):
             deployment.produce(messages.INVITATION, value)
             tale.wait_decided(f"{command_id}-{name}")
 

@@ -5,14 +5,12 @@ a batch on its way to intake or to a lane, once, and the next one then begins to
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from confluent_kafka import Producer
 
 from tests.support import load, messages
 from tests.support.deployment import Deployment
-from tests.support.waiting import wait_until
+from tests.support.transactions import produce_in_transactions
 
 
 @pytest.mark.parametrize("where", ["intake", "lane"])
@@ -22,7 +20,7 @@ def test_a_batch_that_begins_too_late_skips_nothing(deploy: Callable[..., Deploy
     worker = deployment.start_worker("tests.support.broken", f"stale-batches-in-{where}", "5").wait_ready()
     with load.loaded(deployment) as running:
         # A batch that is missing shows at the next one, so more must come than are dropped.
-        wait_until(lambda: worker.logged("gap before a batch") and running.count > 300, 60, "a gap")
+        running.wait_for_more(300)
     deployment.wait_decided(running.stop())
 
     gaps = worker.logged("gap before a batch")
@@ -46,18 +44,3 @@ def test_the_control_records_of_transactions_are_passed(deploy: Callable[..., De
     assert deployment.db.journal.count_documents({"_id": {"$regex": "aborted"}}) == 0
     deployment.judge()
     worker.wait_ready()
-
-
-def produce_in_transactions(deployment: Deployment, topic: str, lives: int) -> None:
-    """Committed and aborted transactions in turn, one for each partnership."""
-    producer: Any = Producer(
-        {"bootstrap.servers": deployment.servers.kafka_bootstrap, "transactional.id": f"{deployment.name}-producer"}
-    )
-    producer.init_transactions(30)
-    for number in range(2 * lives):
-        for tag, end in (("committed", producer.commit_transaction), ("aborted", producer.abort_transaction)):
-            producer.begin_transaction()
-            for value in load.life(number, tag):
-                producer.produce(deployment.topic(topic), value, partition=0)
-            producer.flush(30)
-            end(30)

@@ -5,7 +5,7 @@ its error's text.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +14,7 @@ from tests.support import messages
 from tests.support.deployment import SECRET, Deployment, WorkerProcess
 from tests.support.domain import facts, token
 from tests.support.tale import Tale
+from tests.support.waiting import wait_until
 from worker.servers import Servers
 
 PERSONAL = {
@@ -110,3 +111,16 @@ def test_a_dead_letter_is_logged_with_its_id_and_reason(run: Run) -> None:
     """Whoever looks for a command that had no effect finds it by its id."""
     assert "invite-leaky" in run.log
     assert "HANDLER_FAILED" in run.log
+
+
+def test_an_error_of_mongodb_does_not_bring_its_document_into_the_log(deploy: Callable[..., Deployment]) -> None:
+    """Its errors quote the operation or the document. Here an index makes MongoDB refuse one: a name is no place."""
+    deployment = deploy(lanes=1)
+    worker = deployment.start_worker().wait_ready()
+    deployment.db.partners.create_index({"contact.name": "2dsphere"})
+
+    partner = messages.register_partner("p", name="Wunderlich", contact_email="a@wunderlich.example")
+    deployment.produce(messages.FACTS, partner)
+    wait_until(lambda: worker.logged("lane starts again"), what="a lane that starts again")
+
+    assert "underlich" not in worker.log

@@ -4,7 +4,7 @@ On servers of their own, which are killed.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
 
 import pytest
 
@@ -12,41 +12,33 @@ from tests.support import load
 from tests.support.deployment import Deployment
 from tests.support.waiting import wait_until
 from worker.servers import LocalKafka, LocalMongo, Servers
-from worker.servers.running import local_servers
 
 AWAY_SECONDS = 20
 
 
-@pytest.fixture(scope="module")
-def own_servers() -> Iterator[Servers]:
-    with local_servers() as servers:
-        yield servers
-
-
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize(("server", "name"), [("mongo", "MongoDB"), ("kafka", "Kafka")])
-def test_an_outage_under_load_costs_nobody_anything(own_servers: Servers, server: str, name: str) -> None:
-    deployment = Deployment(own_servers, overrides={"request_timeout_seconds": "4"})
-    try:
-        load.register(deployment)
-        worker = deployment.start_worker().wait_ready()
-        with load.loaded(deployment, every_seconds=0.05) as running:
-            running.wait_for_more(20)
-            going: LocalKafka | LocalMongo | None = getattr(own_servers, server)
-            assert going is not None
-            going.kill()
+def test_an_outage_under_load_costs_nobody_anything(
+    deploy_own: Callable[..., Deployment], own_servers: Servers, server: str, name: str
+) -> None:
+    deployment = deploy_own(overrides={"request_timeout_seconds": "4"})
+    going: LocalKafka | LocalMongo = getattr(own_servers, server)
+    load.register(deployment)
+    worker = deployment.start_worker().wait_ready()
+    with load.loaded(deployment, every_seconds=0.05) as running:
+        running.wait_for_more(20)
+        going.kill()
+        try:
             away = time.monotonic()
-            found = wait_until(lambda: name in str(worker.readiness().get("problems")), 60, "the worker to say so")
-            assert found
+            wait_until(lambda: name in str(worker.readiness().get("problems")), 60, "the worker to say so")
             assert not worker.readiness()["ready"]
             time.sleep(max(0.0, AWAY_SECONDS - (time.monotonic() - away)))  # an outage has a length
+        finally:
             going.start()
-            worker.wait_ready(90)
-        deployment.wait_decided(running.stop(), 90)
+        worker.wait_ready(90)
+    deployment.wait_decided(running.stop(), 90)
 
-        events = deployment.judge()
-        assert not [event for event in events if event["topic"] == "partnership.rejections"]
-        assert not deployment.read("partnership.dead-letters")
-        assert worker.terminate() == 0
-    finally:
-        deployment.close()
+    events = deployment.judge()
+    assert not [event for event in events if event["topic"] == "partnership.rejections"]
+    assert not deployment.read("partnership.dead-letters")
+    assert worker.terminate() == 0

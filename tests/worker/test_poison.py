@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from tests.support import messages
-from tests.support.deployment import Deployment, wait_until
+from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.poison import POISONS, Poison
+from tests.support.waiting import wait_until
 from worker.servers import Servers
 
 LETTERS = "partnership.dead-letters"
@@ -79,7 +80,7 @@ def _run(deployment: Deployment, sources: dict[str, str], good_ids: list[str], r
 
     def done() -> bool:
         assert worker.process.poll() is None, worker.log[-4000:]
-        return sum(lane["published"] for lane in deployment.db.lanes.find()) >= records
+        return bool(sum(lane["published"] for lane in deployment.db.lanes.find()) >= records)
 
     wait_until(done, 40, "publication of all")
     assert worker.terminate() == 0, worker.log[-4000:]

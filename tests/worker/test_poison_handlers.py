@@ -10,8 +10,9 @@ import pytest
 from bson import encode
 
 from tests.support import messages
-from tests.support.deployment import Deployment, WorkerProcess, wait_until
+from tests.support.deployment import Deployment, WorkerProcess
 from tests.support.fold import assert_documents_are_the_fold
+from tests.support.waiting import wait_until
 
 DOCUMENT_BYTES_MAX = 16 * 1024 * 1024
 OPERATOR_IS_NEEDED = 3
@@ -47,7 +48,7 @@ def assert_only(culprit: str, reason: str, worker: WorkerProcess, deployment: De
     assert (letter["_id"], letter["reason"], letter["state"]) == (culprit, reason, "open")
     (record,) = deployment.read(LETTERS)
     assert dict(record.headers())["dead-letter-id"] == culprit.encode()
-    assert worker.is_ready()
+    worker.wait_ready()
     deployment.judge()
 
 
@@ -112,5 +113,5 @@ def test_a_stored_document_at_its_limit_refuses_to_grow_and_nothing_else(waiting
     waiting.wait_decided([f"report-{partner}" for partner in PARTNERS])
     found = {e["_id"]: e.get("code", e["outcome"]) for e in waiting.db.journal.find({"_id": {"$regex": "^report"}})}
     assert {key: code for key, code in found.items() if code != "accepted"} == {"report-p-3": "NOT_STORABLE"}
-    assert worker.is_ready()
+    worker.wait_ready()
     waiting.judge()

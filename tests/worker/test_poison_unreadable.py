@@ -22,7 +22,9 @@ def test_however_a_producer_compresses_it_is_read(deploy: Callable[..., Deployme
     deployment = deploy()
     deployment.make_topics()
     for codec in CODECS:
-        producer = Producer({"bootstrap.servers": deployment.servers.kafka_bootstrap, "compression.type": codec})
+        producer = Producer(
+            {"bootstrap.servers": deployment.servers.kafka_bootstrap, "log_level": 0, "compression.type": codec}
+        )
         compressible = messages.register_partner(codec, name="x" * 200)
         producer.produce(deployment.topic(messages.FACTS), compressible, partition=0)
         assert producer.flush(30) == 0

@@ -43,6 +43,7 @@ def test_opening_slower_than_the_session_keeps_the_assignment(deploy: Callable[.
 
     # The session time-out is 6 s; the first lane to ask waits twice as long, the other one goes on meanwhile.
     worker = deployment.start_worker("tests.support.broken", "slow-producer-start", "12").wait_ready(60)
+    assert deployment.operator.members(deployment.name) == 1, "the group has given the worker up"
     deployment.wait_decided(sent)
 
     opened = worker.logged("lane is open")
@@ -57,7 +58,7 @@ def test_a_customer_whom_two_lanes_bind_at_once_is_bound_once(deploy: Callable[.
     Both lanes decide on what they load inside of their transactions; one of them meets the other's write and decides
     again.
     """
-    deployment = deploy(lanes=2)
+    deployment = deploy(lanes=2, overrides={"batch_records_max": "5"})  # many transactions, to meet often
     first, second = partners_of_two_lanes()
     customers = [f"customer-{number}" for number in range(60)]
     deployment.make_topics()

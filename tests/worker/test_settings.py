@@ -10,7 +10,7 @@ import pytest
 from worker.settings import Settings, SettingsError, load_settings
 
 ROOT = Path(__file__).parents[2]
-SECRET = "0123456789abcdef0123456789abcdef"
+SECRET = "0123456789abcdef0123456789abcdef"  # noqa: S105 - worth nothing
 RIGHT = {
     "KAFKA_BOOTSTRAP": "127.0.0.1:9092",
     "MONGO_URL": "mongodb://user:hunter2-mongo@127.0.0.1:27017/?replicaSet=rs0",
@@ -102,7 +102,7 @@ def test_all_that_is_wrong_is_said_at_once(environment: pytest.MonkeyPatch) -> N
 
 
 def test_a_short_secret_is_refused_with_what_makes_a_better_one(environment: pytest.MonkeyPatch) -> None:
-    said = problem(environment, PARTNERSHIP_SECRET="too-short-by-far")
+    said = problem(environment, PARTNERSHIP_SECRET="too-short-by-far")  # noqa: S106 - worth nothing
 
     assert "openssl rand" in said
     assert "too-short-by-far" not in said
@@ -152,7 +152,7 @@ def test_settings_cannot_change_while_it_runs(environment: pytest.MonkeyPatch) -
     settings = load_settings()
 
     with pytest.raises(ValueError, match="frozen"):
-        settings.lanes = 5
+        settings.lanes = 5  # type: ignore[misc] # that is the point
 
 
 def run(**wrong: str) -> subprocess.CompletedProcess[str]:
@@ -165,7 +165,7 @@ def run(**wrong: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_worker_ends_with_exit_code_2_and_one_line_for_each_wrong_setting() -> None:
-    ended = run(PARTNERSHIP_LANES="0", PARTNERSHIP_SECRET="short-secret")
+    ended = run(PARTNERSHIP_LANES="0", PARTNERSHIP_SECRET="short-secret")  # noqa: S106 - worth nothing
 
     assert ended.returncode == 2
     assert "PARTNERSHIP_LANES: " in ended.stderr
@@ -173,7 +173,9 @@ def test_the_worker_ends_with_exit_code_2_and_one_line_for_each_wrong_setting() 
     assert "short-secret" not in ended.stderr
 
 
-@pytest.mark.parametrize("url", ["http://127.0.0.1", "mongodb://user:hunter2@@127.0.0.1", "mongodb://127.0.0.1:hunter2"])
+@pytest.mark.parametrize(
+    "url", ["http://127.0.0.1", "mongodb://user:hunter2@@127.0.0.1", "mongodb://127.0.0.1:hunter2"]
+)
 def test_a_url_that_is_no_mongodb_url_is_a_wrong_setting(url: str) -> None:
     ended = run(MONGO_URL=url)
 

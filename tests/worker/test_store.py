@@ -1,5 +1,7 @@
-"""The store of a lane on the real MongoDB, with each driver: what is saved is what is loaded, and who lost the lane
-changes nothing."""
+"""The store of a lane on the real MongoDB, with each driver.
+
+What is saved is what is loaded, a conflict is seen, and who lost the lane changes nothing.
+"""
 
 import asyncio
 import itertools
@@ -14,20 +16,34 @@ from pymongo.errors import OperationFailure, PyMongoError
 from contracts.events.facts import PartnerContact
 from contracts.events.invitation import OfferDetails
 from contracts.terms import Language
-from handlers.documents import Customer, Document, Invited, Live, Needs, Partner, Partnership, Quota
+from handlers.documents import Customer, Invited, Live, Needs, Partner, Partnership, Quota
 from worker.failures import Fate, Fenced, StopWorker, fate_of
 from worker.mongo.client import Client, Driver, connect
 from worker.mongo.collections import prepare
-from worker.mongo.store import COLLECTION_OF, NOT_BEGUN, Changes, Conflict, LaneDocument, Loaded, Store
-from worker.mongo.store import document_to_bson, to_bson
+from worker.mongo.store import (
+    COLLECTION_OF,
+    NOT_BEGUN,
+    Changes,
+    Conflict,
+    LaneDocument,
+    Loaded,
+    Store,
+    document_to_bson,
+    to_bson,
+)
 from worker.servers import Servers
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, 123_000, tzinfo=UTC)
 ENGLISH: Language = "en"
 PARTNER = Partner(
-    id="p1", rev=1, contact=PartnerContact(name="P", contact_email="p@p.example"), language=ENGLISH,
-    quota=Quota(limit=2**63 - 1, bound=1, reserved=0), sequences={"lifecycle": 1, "quota": 2}, reported={"status": NOON},
-)  # fmt: skip
+    id="p1",
+    rev=1,
+    contact=PartnerContact(name="P", contact_email="p@p.example"),
+    language=ENGLISH,
+    quota=Quota(limit=2**63 - 1, bound=1, reserved=0),
+    sequences={"lifecycle": 1, "quota": 2},
+    reported={"status": NOON},
+)
 CUSTOMER = Customer(
     id="c1", rev=3, legal_name="C \0 Ltd", live=Live(partnership_id="x", partner_id="p1", model="referral")
 )
@@ -93,7 +109,9 @@ def entry(entry_id: str, lane: int, offset: int, digest: bytes | None = b"d" * 1
 
 
 def changes(
-    *documents: Document, entries: tuple[dict[str, Any], ...] = (), letters: tuple[dict[str, Any], ...] = ()
+    *documents: Partner | Customer | Partnership,
+    entries: tuple[dict[str, Any], ...] = (),
+    letters: tuple[dict[str, Any], ...] = (),
 ) -> Changes:
     """Each document as it is, in the place of the revision before."""
     by_name: dict[str, list[Any]] = {}
@@ -232,7 +250,9 @@ async def test_what_is_not_published_comes_in_log_order(bench: Bench) -> None:
 async def test_topology_is_fixed_for_life(bench: Bench) -> None:
     await prepare(bench.client, bench.name, {"partnership-lanes": 4})
 
-    with pytest.raises(StopWorker, match="partnership-lanes had 4 partitions and has 5.*Go back to the number of before"):
+    with pytest.raises(
+        StopWorker, match=r"partnership-lanes had 4 partitions and has 5.*Go back to the number of before"
+    ):
         await prepare(bench.client, bench.name, {"partnership-lanes": 5})
 
 
@@ -256,5 +276,5 @@ async def test_a_lone_mongod_is_refused_with_what_to_do() -> None:
     class Alone:
         admin = Admin()
 
-    with pytest.raises(StopWorker, match="no replica set.*--replSet"):
+    with pytest.raises(StopWorker, match=r"no replica set.*--replSet"):
         await prepare(cast("Client", Alone()), "any", {})

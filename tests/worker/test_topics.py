@@ -3,7 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import pytest
-from confluent_kafka.admin import ConfigResource, NewPartitions, NewTopic
+from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do not say what it exports
+    ConfigResource,
+    NewPartitions,
+    NewTopic,
+)
 
 from contracts.topics import COMMAND_TOPICS, TOPICS, TopicName
 from tests.support import messages
@@ -18,7 +22,7 @@ GOOD = {"message.timestamp.type": "LogAppendTime", "max.message.bytes": "2097152
 def create(deployment: Deployment, name: str, partitions: int, config: dict[str, str]) -> None:
     """As an operator who has not read the table."""
     topic = NewTopic(deployment.topic(name), partitions, 1, config=config)
-    deployment.admin.create_topics([topic])[topic.topic].result(30)
+    deployment.operator.admin.create_topics([topic])[topic.topic].result(30)
 
 
 # ---------------------------------------------------------------------------------------------------------------- made
@@ -38,8 +42,10 @@ def made(servers: Servers) -> Iterator[Deployment]:
 def test_a_topic_is_made_as_the_table_says(made: Deployment, name: TopicName) -> None:
     row = TOPICS[name]
     resource = ConfigResource(ConfigResource.Type.TOPIC, made.topic(name))
-    config = {key: entry.value for key, entry in made.admin.describe_configs([resource])[resource].result(30).items()}
-    partitions = made.admin.list_topics(made.topic(name), timeout=10).topics[made.topic(name)].partitions
+    config = {
+        key: entry.value for key, entry in made.operator.admin.describe_configs([resource])[resource].result(30).items()
+    }
+    partitions = made.operator.admin.list_topics(made.topic(name), timeout=10).topics[made.topic(name)].partitions
 
     assert len(partitions) == (3 if row.partitions == "lanes" else 2)
     assert config["retention.ms"] == str(row.retention_ms)
@@ -53,7 +59,7 @@ def test_whatever_decides_about_time_has_the_brokers_time() -> None:
     assert all(TOPICS[name].log_append_time for name in (*COMMAND_TOPICS, TopicName.LANES))
 
 
-# --------------------------------------------------------------------------------------------------------------- refused
+# -------------------------------------------------------------------------------------------------------------- refused
 
 
 @pytest.fixture(scope="module")
@@ -108,14 +114,16 @@ def test_compaction_beside_deletion_is_compaction() -> None:
     assert len(problems) == 1
 
 
-# -------------------------------------------------------------------------------------------------------- for life or not
+# ------------------------------------------------------------------------------------------------------ for life or not
 
 
 def test_another_number_of_lanes_is_refused_for_life(deploy: Callable[..., Deployment]) -> None:
     """Both the setting and the topic were changed, so only MongoDB remembers."""
     deployment = deploy(lanes=2)
     deployment.start_worker().wait_ready().terminate()
-    deployment.admin.delete_topics([deployment.topic(TopicName.LANES)])[deployment.topic(TopicName.LANES)].result(30)
+    deployment.operator.admin.delete_topics([deployment.topic(TopicName.LANES)])[
+        deployment.topic(TopicName.LANES)
+    ].result(30)
 
     worker = deployment.start_worker(lanes="4")
 
@@ -129,7 +137,7 @@ def test_more_partitions_of_a_public_topic_are_no_harm(deploy: Callable[..., Dep
     deployment = deploy(lanes=2)
     deployment.start_worker().wait_ready().terminate()
     more = NewPartitions(deployment.topic(messages.FACTS), 3)
-    deployment.admin.create_partitions([more])[more.topic].result(30)
+    deployment.operator.admin.create_partitions([more])[more.topic].result(30)
 
     deployment.start_worker().wait_ready()
     deployment.produce(messages.FACTS, messages.register_partner("p"), partition=2)

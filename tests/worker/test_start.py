@@ -1,0 +1,29 @@
+"""A start without servers: the worker waits, says for what, and can be told to stop while it waits."""
+
+import time
+from pathlib import Path
+
+from tests.support.deployment import Deployment
+from tests.support.waiting import wait_until
+from worker.servers import Servers
+
+NOBODY = "127.0.0.1:9"
+SHUTDOWN_SECONDS = 12
+A_BUSY_MACHINE_SECONDS = 5
+
+
+def test_a_worker_that_finds_no_servers_waits_and_can_be_stopped(tmp_path: Path) -> None:
+    deployment = Deployment(
+        Servers(NOBODY, f"mongodb://{NOBODY}/?replicaSet=rs0"),
+        overrides={"shutdown_seconds": str(SHUTDOWN_SECONDS)},
+        directory=tmp_path,
+    )
+    worker = deployment.start_worker()
+    try:
+        wait_until(lambda: worker.readiness().get("problems") == ["worker: waiting for Kafka"], 30, "readiness")
+        began = time.monotonic()
+        assert worker.terminate() == 0
+        assert time.monotonic() - began < SHUTDOWN_SECONDS + A_BUSY_MACHINE_SECONDS
+    finally:
+        worker.kill()
+        deployment.mongo.close()

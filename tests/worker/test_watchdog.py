@@ -1,0 +1,69 @@
+"""The watchdog: records that wait and do not move end the worker; control records at a log's end are no records."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from aiokafka import TopicPartition
+
+from tests.support.deployment import Deployment
+from tests.support.transactions import produce_in_transactions
+from worker.kafka import Prober
+from worker.watchdog import STUCK_SECONDS, Place, Watchdog
+
+LANES = "partnership.lanes"
+STALL_SECONDS = 6
+
+
+async def well() -> None:
+    """MongoDB, as far as these tests need it."""
+
+
+@asynccontextmanager
+async def watching(deployment: Deployment, place: Place) -> AsyncIterator[Watchdog]:
+    """A watchdog before a log, and somebody who stands there and does not move."""
+    settings = deployment.settings(stall_seconds=str(STALL_SECONDS))
+    prober = Prober(settings)
+    try:
+        yield Watchdog(settings, prober, well, lambda: [place])
+    finally:
+        await prober.close()
+
+
+async def look_for(watchdog: Watchdog, seconds: float) -> list[str]:
+    said: list[str] = []
+    async with asyncio.timeout(seconds + 30):
+        end = asyncio.get_running_loop().time() + seconds
+        while asyncio.get_running_loop().time() < end:
+            await watchdog.look()
+            said += watchdog.problems
+            await asyncio.sleep(0.2)
+    return said
+
+
+async def test_records_that_wait_and_do_not_move_end_the_worker(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    place = Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0, "Godot")
+
+    async with watching(deployment, place) as watchdog:
+        with pytest.raises(RuntimeError, match=r"lane 0: no progress for \d+ s.*waiting for Godot"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
+
+    assert any("no progress" in problem for problem in watchdog.problems), "it ended without being unready first"
+
+
+async def test_control_records_at_the_end_are_no_lag(deploy: Callable[..., Deployment]) -> None:
+    """Behind the last readable record a transaction's end is left, for ever one offset that nobody can reach."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(produce_in_transactions, deployment, LANES, lives=1)
+    ends = await asyncio.to_thread(deployment.operator.ends, LANES)
+    place = Place("lane 0", TopicPartition(deployment.topic(LANES), 0), ends[0] - 1)
+
+    async with watching(deployment, place) as watchdog:
+        said = await look_for(watchdog, STUCK_SECONDS + STALL_SECONDS)
+
+    assert said == []
