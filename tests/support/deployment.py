@@ -9,8 +9,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -30,6 +28,7 @@ from pymongo import MongoClient
 from contracts.topics import TOPICS
 from tests.support.operator import Operator
 from tests.support.waiting import wait_until
+from tests.support.worker_process import WorkerProcess
 from worker.secrets import Secrets
 from worker.servers import Servers
 from worker.settings import Settings
@@ -45,60 +44,6 @@ QUIET = {"log_level": 0}
 _numbers = itertools.count(1)
 _RUN = secrets.token_hex(4)
 """Process ids come again, and servers that stay remember the topics of the last one."""
-
-
-@dataclass
-class WorkerProcess:
-    """A worker of its own process, which can be killed."""
-
-    process: subprocess.Popen[bytes]
-    log_file: Path
-    health_port: int = 0
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text(errors="replace")
-
-    def logged(self, event: str) -> list[dict[str, Any]]:
-        """The log lines with this event."""
-        return [
-            line
-            for text in self.log.splitlines()
-            if text.startswith("{") and (line := json.loads(text))["event"] == event
-        ]
-
-    def wait_ready(self, seconds: float = 30) -> "WorkerProcess":
-        wait_until(self.is_ready, seconds, f"readiness, log: {self.log_file}")
-        return self
-
-    def is_ready(self) -> bool:
-        return bool(self.readiness().get("ready"))
-
-    def readiness(self) -> dict[str, Any]:
-        assert self.process.poll() is None, f"the worker ended with {self.process.returncode}:\n{self.log[-4000:]}"
-        if not self.health_port:
-            pages = self.logged("health pages")
-            if not pages:
-                return {}
-            self.health_port = pages[0]["port"]
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=5) as page:
-                return dict(json.loads(page.read()))
-        except urllib.error.HTTPError as error:
-            return dict(json.loads(error.read()))
-        except OSError:
-            return {}
-
-    def kill(self) -> None:
-        self.process.kill()
-        self.process.wait()
-
-    def terminate(self, seconds: float = 30) -> int:
-        self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(seconds)
-
-    def wait(self, seconds: float = 60) -> int:
-        return self.process.wait(seconds)
 
 
 @dataclass
