@@ -269,9 +269,9 @@ class Lane:
                 elif idle:
                     await self._note_published()
         finally:
-            if publishing is not None and not publishing.done():
+            if publishing is not None:
                 publishing.cancel()  # what it leaves, the next opening publishes
-                await asyncio.wait({publishing})
+                await asyncio.gather(publishing, return_exceptions=True)
 
     async def _next_batch(self, publishing: asyncio.Task[None] | None) -> list[ConsumerRecord]:
         """The next records by number and bytes, left in the queue until they are stored.

@@ -86,7 +86,8 @@ def test_a_document_that_cannot_be_stored_hurts_its_own_command_only(waiting: De
     worker = waiting.start_worker(MODULE, how, "invite-offer-p-5")
 
     assert_only("invite-offer-p-5", "NOT_STORABLE", worker, waiting)
-    assert worker.logged("lane starts again")
+    assert worker.logged("batch halved")
+    assert not worker.logged("lane starts again")
     assert_documents_are_the_fold(waiting.db)
 
 
