@@ -138,8 +138,8 @@ class Batches:
             batch = self._open[place] = self._producer.create_batch()
             batch.append(key=key, value=value, timestamp=timestamp_ms, headers=headers)
 
-    async def send(self) -> None:
-        """Send all, and wait until every one is acknowledged.
+    async def send(self) -> dict[tuple[str, int], int]:
+        """Send all, wait until every one is acknowledged, and answer with the next offset of each partition.
 
         aiokafka commits a transaction although a send in it has failed, so each future is asked for its result.
         """
@@ -155,16 +155,20 @@ class Batches:
         for result in results:
             if isinstance(result, BaseException):
                 raise result
+        return dict(zip(full, results, strict=True))  # type: ignore[arg-type] # none of them is an exception
 
-    async def _send_in_order(self, place: tuple[str, int], batches: list[Any]) -> None:
+    async def _send_in_order(self, place: tuple[str, int], batches: list[Any]) -> int:
         topic, partition = place
+        next_offset = 0
         futures = []
         for batch in batches:
             batch.close()
             futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-        for result in await asyncio.gather(*futures, return_exceptions=True):
+        for batch, result in zip(batches, await asyncio.gather(*futures, return_exceptions=True), strict=True):
             if isinstance(result, BaseException):
                 raise result
+            next_offset = max(next_offset, result.offset + batch.record_count())
+        return next_offset
 
 
 async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> None:

@@ -86,6 +86,7 @@ class Lane:
         self._session: object | None = None
         self._document: LaneDocument | None = None
         self._published = 0
+        self._marks: dict[str, int] = {}
         self._log = log.bind(lane=self.number)
 
     # Feeding ------------------------------------------------------------------------------------------------------
@@ -194,27 +195,31 @@ class Lane:
             finally:
                 await stop_client(reader)
 
-        # Below `published` nothing goes out again, whatever happened to the group's offsets.
+        # Below `published` nothing goes out again, whatever happened to the group's offsets; above it some may be out.
         published = max(committed or 0, document.published)
-        if published < document.stored and (committed is None or committed < document.published):
-            # Deleted or set back just when a crash had left a batch that may have gone out or not.
-            entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
-            published = await first_unpublished(self._settings, self._rules.secrets, entries, document.stored)
-        self._document = await self._recover(document, published)
+        self._marks = document.marks
+        if published < document.stored:
+            published = await self._recover(document, published)
+        self._document = await self._store.note_published(document, document.stored, self._marks)
         self._published = document.stored
         self.cursor = Cursor(document.stored)
-        self._consumer.seek(self.partition, self._document.stored)
+        self._consumer.seek(self.partition, document.stored)
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
         self.state, self.waiting_for = State.OPEN, None
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, recovered_from=published)
 
-    async def _recover(self, document: LaneDocument, published: int) -> LaneDocument:
-        """Publish what a crash left between `published` and `stored`, in log order, before anything is decided."""
+    async def _recover(self, document: LaneDocument, published: int) -> int:
+        """Publish what a crash left, in log order, before anything is decided; returns where that began."""
+        entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
+        secrets = self._rules.secrets
+        published = await first_unpublished(self._settings, secrets, entries, document.marks, document.stored)
         if published < document.stored:
             records: list[Outgoing] = []
             size = 0
-            async for entry in self._store.unpublished(self.number, published, document.stored):
+            for entry in entries:
+                if entry["offset"] < published:
+                    continue
                 if size > RECOVERY_BYTES_MAX:
                     await self._publish(records, entry["offset"])
                     records, size = [], 0
@@ -224,9 +229,7 @@ class Lane:
             await self._publish(records, document.stored)
             self._metrics.recoveries.inc()
             self._log.info("published from the journal", first_offset=published, next_offset=document.stored)
-        if document.published < document.stored:
-            document = await self._store.note_published(document, document.stored)
-        return document
+        return published
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():
@@ -323,7 +326,7 @@ class Lane:
         if document is None:
             msg = "a lane that is not open stores nothing"
             raise RuntimeError(msg)
-        base = replace(document, published=self._published)
+        base = replace(document, published=self._published, marks=self._marks)
         wanted = Wanted.by(items)
         results: list[Result] = []
         attempts = 0
@@ -372,9 +375,9 @@ class Lane:
         if self._publisher is None:
             msg = "a lane that is not open publishes nothing"
             raise RuntimeError(msg)
-        await self._publisher.publish(records, offset)
+        self._marks = self._marks | await self._publisher.publish(records, offset)
 
     async def _note_published(self) -> None:
         document = self._document
         if document is not None and document.published < self._published:
-            self._document = await self._store.note_published(document, self._published)
+            self._document = await self._store.note_published(document, self._published, self._marks)

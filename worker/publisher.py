@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from contracts.topics import TopicName
 from worker.encode import with_token
 from worker.kafka import Batches, make_producer, stop_client
-from worker.records import Outgoing
+from worker.records import Outgoing, mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -31,8 +31,10 @@ class Publisher:
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await self._producer.start()
 
-    async def publish(self, records: Sequence[Outgoing], offset: int) -> None:
+    async def publish(self, records: Sequence[Outgoing], offset: int) -> dict[str, int]:
         """Publish records in their order, and commit `offset` as the lane's next, all or nothing.
+
+        Returns the marks: where the publication ended in each partition that it wrote to.
 
         Raises:
             KafkaError, TimeoutError: the outcome is then unknown, and this publisher is of no more use.
@@ -41,19 +43,22 @@ class Publisher:
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await producer.begin_transaction()
             batches = Batches(producer)
+            marks: dict[tuple[str, int], str] = {}
             for record in records:
                 value = with_token(record, self._secrets)
                 topic = self._settings.topic(record.topic)
+                marks[topic, record.partition] = mark_of(record.topic, record.partition)
                 batches.add(topic, record.partition, record.key, value, record.headers, None)
             sending = asyncio.ensure_future(batches.send())
             try:
                 await producer.send_offsets_to_transaction({self._partition: offset}, self._settings.group)
-                await sending
+                ends = await sending
             except BaseException:
                 sending.cancel()
                 await asyncio.wait({sending})  # or its failure would be reported as one that nobody has seen
                 raise
             await producer.commit_transaction()
+        return {marks[place]: end for place, end in ends.items()}
 
     async def stop(self) -> None:
         """Close the connections. An open transaction is left to the next one that starts with this id."""

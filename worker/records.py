@@ -62,6 +62,11 @@ class Outgoing(NamedTuple):
     """(purpose, subject, number) of the HMAC that goes into `data.params.token` of the value."""
 
 
+def mark_of(topic: TopicName, partition: int) -> str:
+    """The name of a partition in a lane's document, which may have no dot in it."""
+    return f"{topic.value.replace('.', '-')}:{partition}"
+
+
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | None:
     """The last header of that name, or None."""
     for key, value in reversed(headers):

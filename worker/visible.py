@@ -1,7 +1,8 @@
-"""Was it published? Asked only where Kafka has forgotten: the group's offsets are gone, and MongoDB knows no better.
+"""What was published? The topics themselves are asked, whenever a crash left batches that may have gone out or not.
 
-A batch that was stored has gone out or not; the committed offset says which, because it is atomic with the events.
-Where somebody deleted the offsets of a group whose worker was killed in that instant, the topics themselves are asked.
+Kafka's committed offset should say, because it is atomic with the events. But somebody may have deleted or reset it,
+and a broker that was killed and started again was seen to answer with an older one while the events were there. So it
+only says where to begin, and nothing goes out a second time because of it.
 """
 
 import asyncio
@@ -16,6 +17,7 @@ from worker.clock import to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, stop_client
+from worker.records import mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -24,60 +26,60 @@ CLOCKS_DIFFER_MS_MAX = 600_000
 
 log = structlog.get_logger(__name__)
 
+Wanted = dict[tuple[bytes | None, bytes | None], int]
+"""Key and value of a record → the lane log offset of its journal entry."""
+
 
 async def first_unpublished(
-    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], stored: int
+    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int], stored: int
 ) -> int:
     """The offset of the first of these journal entries that is not on its topic; `stored` where all of them are.
 
-    They go out in log order and never in part, so halving finds it.
+    `marks` are the offsets at which the lane's publications before these ended, so that little is read.
     """
-    publishing = [entry for entry in entries if entry["records"]]
+    wanted: dict[TopicPartition, Wanted] = {}
+    since: dict[TopicPartition, int | datetime] = {}
+    for entry in entries:
+        for record in records_of(entry)[:1]:  # a Kafka transaction is there as a whole, or not at all
+            partition = TopicPartition(settings.topic(record.topic), record.partition)
+            wanted.setdefault(partition, {})[record.key, with_token(record, secrets)] = entry["offset"]
+            since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
         await reader.start()
         await end_reader.start()
-        low, high = 0, len(publishing)
-        while low < high:
-            middle = (low + high) // 2
-            entry = publishing[middle]
-            record = records_of(entry)[0]
-            partition = TopicPartition(settings.topic(record.topic), record.partition)
-            # Beyond the transactions that other lanes have open there: behind one of them it would be hidden still.
+        for partition, records in wanted.items():
+            # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
+            # or of another lane, is waited for.
             end = (await end_reader.end_offsets([partition]))[partition]
-            if await _is_visible(
-                settings, reader, partition, end, record.key, with_token(record, secrets), entry["at"]
-            ):
-                low = middle + 1
-            else:
-                high = middle
+            await _strike_out(settings, reader, partition, since[partition], end, records)
     finally:
         await stop_client(reader)
         await stop_client(end_reader)
-    return publishing[low]["offset"] if low < len(publishing) else stored
+    missing = [offset for records in wanted.values() for offset in records.values()]
+    log.info("asked the topics", entries=len(entries), missing=len(missing))
+    return min(missing, default=stored)
 
 
-async def _is_visible(
+async def _strike_out(
     settings: Settings,
     reader: AIOKafkaConsumer,
     partition: TopicPartition,
+    since: int | datetime,
     end: int,
-    key: bytes | None,
-    value: bytes | None,
-    decided_at: datetime,
-) -> bool:
-    """Whether a `read_committed` consumer sees this record below `end`. Reads on from the time of the decision."""
+    wanted: Wanted,
+) -> None:
+    """Take out of `wanted` what a `read_committed` consumer sees below `end`."""
     reader.assign([partition])
-    since = to_milliseconds(decided_at) - CLOCKS_DIFFER_MS_MAX
-    found = (await reader.offsets_for_times({partition: max(0, since)}))[partition]
-    if found is None:
-        return False  # nothing was appended since
-    reader.seek(partition, found.offset)
-    log.info("looking for an event", topic=partition.topic, partition=partition.partition, since=found.offset, end=end)
-    while await reader.position(partition) < end:
+    start = (await reader.beginning_offsets([partition]))[partition]
+    if isinstance(since, datetime):
+        at = max(0, to_milliseconds(since) - CLOCKS_DIFFER_MS_MAX)
+        found = (await reader.offsets_for_times({partition: at}))[partition]
+        since = end if found is None else found.offset
+    reader.seek(partition, max(start, since))
+    while wanted and await reader.position(partition) < end:
         async with asyncio.timeout(settings.request_timeout_seconds):
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
-            if any(seen.value == value and seen.key == key for seen in records):
-                return True
-    return False
+            for seen in records:
+                wanted.pop((seen.key, seen.value), None)

@@ -83,3 +83,24 @@ def test_events_go_out_once_although_the_group_and_its_offsets_died_with_the_wor
     deployment.wait_decided(sent)
 
     deployment.judge()
+
+
+def test_events_go_out_once_although_kafka_answers_with_an_older_offset(deploy: Callable[..., Deployment]) -> None:
+    """Killed after Kafka's commit, before MongoDB knows; then the group's offset is what it was before that batch.
+
+    A broker that was killed and started again can answer so; here an operator's hand does.
+    """
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
+    deployment.operator.wait_memberless(deployment.name)
+    lane = deployment.db.lanes.find_one()
+    assert lane is not None
+    assert lane["published"] < deployment.operator.offsets(deployment.name, "partnership.lanes")[0]
+    deployment.operator.set_offsets(deployment.name, "partnership.lanes", {0: lane["published"]})
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+
+    deployment.judge()

@@ -216,7 +216,7 @@ async def test_who_lost_the_lane_stores_nothing(bench: Bench) -> None:
     assert fate_of(fenced.value) is Fate.YIELD
     assert await bench.db.partners.count_documents({}) == 0
     with pytest.raises(Fenced):
-        await bench.store.note_published(lane, 99)
+        await bench.store.note_published(lane, 99, {})
     await bench.save(quick, mine, changes(PARTNER))
     await bench.store.end_session(slow)
 

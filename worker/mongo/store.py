@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bson import encode
@@ -38,7 +38,8 @@ class LaneDocument:
     """Where a lane stands: written in each store, so that it is exactly as true as the documents.
 
     `stored` and `published` are the next offsets of the lane log to be decided and to be published; `now_ms` is the
-    time of the last decision; `epoch` rises with each opening and is in the filter of each store.
+    time of the last decision; `epoch` rises with each opening and is in the filter of each store. `marks` say where on
+    the topics the lane's publications up to `published` ended (`mark_of`).
     """
 
     lane: int
@@ -46,6 +47,7 @@ class LaneDocument:
     stored: int
     published: int
     now_ms: int
+    marks: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -127,17 +129,19 @@ class Store:
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
-        return LaneDocument(lane, found["epoch"], found["stored"], found["published"], found["now_ms"])
+        return LaneDocument(
+            lane, found["epoch"], found["stored"], found["published"], found["now_ms"], found.get("marks", {})
+        )
 
     async def start_at(self, lane: LaneDocument, offset: int) -> LaneDocument:
         """Note where a new lane begins."""
         await self._update_lane(lane, {"stored": offset, "published": offset})
         return replace(lane, stored=offset, published=offset)
 
-    async def note_published(self, lane: LaneDocument, offset: int) -> LaneDocument:
+    async def note_published(self, lane: LaneDocument, offset: int, marks: dict[str, int]) -> LaneDocument:
         """Note what was published, where no store is coming to do it."""
-        await self._update_lane(lane, {"published": offset})
-        return replace(lane, published=offset)
+        await self._update_lane(lane, {"published": offset, "marks": marks})
+        return replace(lane, published=offset, marks=marks)
 
     async def transaction(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:
         """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says."""
@@ -189,7 +193,9 @@ class Store:
             Conflict: a document is not what it was when it was loaded.
         """
         await self._update_lane(
-            lane, {"stored": lane.stored, "published": lane.published, "now_ms": lane.now_ms}, session
+            lane,
+            {"stored": lane.stored, "published": lane.published, "now_ms": lane.now_ms, "marks": lane.marks},
+            session,
         )
         try:
             if changes.entries:
