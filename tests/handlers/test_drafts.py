@@ -203,7 +203,7 @@ def test_the_warnings_are_read_and_confirmed_before_anything_is_submitted() -> N
     ).told(customer="termination_code_needed")
 
 
-@pytest.mark.requirement("R90", "R91", "R96", "R98", "R100", "R101", "R108", "R111", "R93")
+@pytest.mark.requirement("R87", "R90", "R91", "R96", "R98", "R100", "R101", "R108", "R111", "R93")
 def test_the_warnings_say_all_that_one_must_know_in_both_languages() -> None:
     assert set(WARNINGS) == set(WARNING_KEYS)
     for key, texts in WARNINGS.items():

@@ -158,8 +158,7 @@ def test_where_the_policy_says_so_a_customer_offers_itself_and_the_partner_accep
     story = given(*KNOWN).when(customer_offers())
     story.then(like(InvitationSent, by="customer", stage="switch_prompted")).told(partner="invitation")
     assert story.partner("p2").quota.reserved == 0
-    by_p2 = {"actor": partner_user("p2")}
-    story.when(accept("p2", **by_p2), delivered())
+    story.when(accept("p2", actor=partner_user("p2")), delivered())
     assert story.partnership("p2").state.status == "active"
 
 
