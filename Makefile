@@ -20,7 +20,7 @@ SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
 	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
-.PHONY: help setup check fix test demo bench up down run schemas requirements lock
+.PHONY: help setup check fix test demo bench up down run schemas mutation requirements lock
 
 help: ## This table
 	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -72,6 +72,9 @@ schemas: setup ## Write the JSON Schemas, AsyncAPI and examples anew
 	$(PY) -m contracts
 	$(PY) -m tests.examples
 	$(PY) -m tests.states
+
+mutation: setup ## Break one guard after another: do the tests notice? (EVERY=10 tries each tenth)
+	$(PY) -m tests.mutation
 
 requirements: setup ## Which tests show which requirement
 	$(PY) -m tests.requirements

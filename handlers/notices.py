@@ -40,7 +40,7 @@ from contracts.events.invitation import (
     InvitationResent,
     InvitationSent,
 )
-from contracts.events.notice import NoticeSent, TokenRequest
+from contracts.events.notice import NoticeSent
 from contracts.events.termination import (
     BlockWaived,
     PartnershipTerminated,
@@ -71,17 +71,9 @@ from contracts.events.upkeep import (
 from contracts.message import CommandMessage, Event
 from contracts.templates import TEMPLATES, TemplateName
 from contracts.terms import Initiator
-from handlers.documents import Customer, Documents, Partner, Partnership, Told, other_side
-from handlers.invitation import link
+from handlers.documents import Customer, Documents, Partner, Partnership, other_side
+from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
 from handlers.states import Invited
-from handlers.verification import secret_code
-
-CHANNEL = "platform_email"
-"""For all but invitations, whose channel their sender chooses (R19), and codes (R77)."""
-CONSOLE = "console_message"
-"""How the platform's own people are told."""
-SMS = "sms"
-PLATFORM = "platform"
 
 Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
 
@@ -236,97 +228,8 @@ def _notice(
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
     if party == "platform":
         return to_platform(partner, partnership, template, params, notice_id)
-    channel = _channel(partnership, template)
+    channel = channel_of(partnership, template)
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
-
-
-def _channel(partnership: Partnership, template: TemplateName) -> str:
-    """R19, R77."""
-    if template in ("invitation", "invitation_reminder"):
-        return partnership.offer.channel
-    return SMS if template == "verification_code" else CHANNEL
-
-
-def to_partner(
-    partner: Partner,
-    partnership: Partnership,
-    template: TemplateName,
-    params: dict[str, str],
-    notice_id: str,
-    channel: str,
-) -> NoticeSent:
-    """To the partner's contact, in its language."""
-    return NoticeSent(
-        notice_id=notice_id,
-        party="partner",
-        recipient_id=partner.id,
-        channel=channel,
-        address=partner.contact.contact_email,
-        template=template,
-        language=partner.language,
-        params=_named(partner, partnership, params),
-        token=_token(partnership, template) if template == "verification_code" else None,
-    )
-
-
-def to_customer(
-    partner: Partner,
-    partnership: Partnership,
-    customer: Customer | None,
-    template: TemplateName,
-    params: dict[str, str],
-    notice_id: str,
-    channel: str,
-) -> NoticeSent:
-    """To the registered address once there is one; an invitation always to the one that it was made for."""
-    offer = partnership.offer
-    known = customer if template not in ("invitation", "invitation_reminder") else None
-    phone, email = (known.registered_phone, known.registered_email) if known else ("", "")
-    return NoticeSent(
-        notice_id=notice_id,
-        party="customer",
-        recipient_id=partnership.customer_id,
-        channel=channel,
-        address=(phone or offer.phone) if channel == SMS else (email or offer.email),
-        template=template,
-        language=offer.language,
-        params=_named(partner, partnership, params),
-        token=_token(partnership, template),
-    )
-
-
-def to_platform(
-    partner: Partner, partnership: Partnership, template: TemplateName, params: dict[str, str], notice_id: str
-) -> NoticeSent:
-    """To the platform's own people."""
-    return NoticeSent(
-        notice_id=notice_id,
-        party="platform",
-        channel=CONSOLE,
-        address="",
-        template=template,
-        language="en",
-        params=_named(partner, partnership, params),
-    )
-
-
-def again(
-    partner: Partner, partnership: Partnership, customer: Customer | None, told: Told, channel: str, notice_id: str
-) -> NoticeSent:
-    """The same notice by another way."""
-    if told.party == "partner":
-        return to_partner(partner, partnership, told.template, told.params, notice_id, channel)
-    return to_customer(partner, partnership, customer, told.template, told.params, notice_id, channel)
-
-
-def _token(partnership: Partnership, template: TemplateName) -> TokenRequest | None:
-    if template in ("invitation", "invitation_reminder"):
-        return link(partnership)
-    return secret_code(partnership.id, partnership.codes) if template == "verification_code" else None
-
-
-def _named(partner: Partner, partnership: Partnership, params: dict[str, str]) -> dict[str, str]:
-    return {**params, "partner_name": partner.contact.name, "company_name": partnership.offer.legal_name}
 
 
 def _text(event: Event, name: str) -> str:

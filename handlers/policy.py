@@ -150,7 +150,9 @@ class Policy(Contract):
 
     def with_agreement(self, overrides: Overrides) -> "Policy":
         """The policy for a partner whose agreement decides some of it."""
-        return self.but(**{name: value for name, value in overrides.__dict__.items() if value is not None})
+        given = {name: getattr(overrides, name) for name in overrides.model_fields_set}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return self.but(**changed) if changed else self
 
     def offer_rules(self, *, reserves: bool) -> OfferRules:
         """What an offer keeps of this."""

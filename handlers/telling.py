@@ -7,7 +7,7 @@ from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
 from contracts.rejections import RejectionCode
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Told
-from handlers.notices import CHANNEL, again, to_platform
+from handlers.letters import CHANNEL, again, to_platform
 from handlers.policy import Policy
 from handlers.scene import Scene
 

@@ -12,7 +12,8 @@ from contracts.message import Command, Event, Typed
 from contracts.registry import COMMANDS, EVENTS, FOLDED, INTERNAL
 from contracts.rejections import RejectionCode
 from handlers.decide import ABOUT_PARTIES, ON_PARTNERSHIP
-from handlers.evolve import FOLDS_OF_CUSTOMER, FOLDS_OF_PARTNER, FOLDS_OF_PARTNERSHIP
+from handlers.evolve import FOLDS_OF_PARTNERSHIP
+from handlers.folds_of_parties import FOLDS_OF_CUSTOMER, FOLDS_OF_PARTNER
 from handlers.notices import NOTICES
 from tests.tour import TOUR
 
