@@ -80,7 +80,7 @@ TOPICS: dict[TopicName, Topic] = {
         _events(TopicName.LIFECYCLE_EVENTS, "each change of a partnership, partner or customer", "subject", "all", 30),
         _events(TopicName.QUOTA_EVENTS, "QuotaUpdated", "partner", "quota and sales systems", 30),
         _events(TopicName.BILLING_EVENTS, "billing switches, bills, refunds", "partnership", "billing", 30),
-        _events(TopicName.NOTICE_EVENTS, "notices with personal data, their outcomes, account checks", "partnership", "notification", 7),
+        _events(TopicName.NOTICE_EVENTS, "notices, with personal data; checks", "partnership", "notification", 7),
         _events(TopicName.REJECTIONS, "CommandRejected", "subject", "whoever sent the command", 7),
         Topic(
             TopicName.DEAD_LETTERS,

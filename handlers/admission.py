@@ -71,7 +71,7 @@ RULES: dict[type[Command], Rule] = {
     binding.UpdateCustomerInfo: _rule(PARTNER, CUSTOMER, roles=_editors),
     binding.AssignContacts: _rule(PARTNER, roles=_editors),
     binding.ProposeModification: _rule(PARTNER, CUSTOMER, roles=_editors),
-    binding.AnswerModification: _rule(PARTNER, CUSTOMER, roles=_admins),
+    binding.AnswerModification: _rule(PARTNER, CUSTOMER, PLATFORM, roles=_admins),
     binding.RecordBusinessData: _rule(SYSTEM),
     binding.RecordNotificationOutcome: _rule(SYSTEM),
     binding.SuspendPartnership: _rule(PLATFORM),

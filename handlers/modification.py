@@ -11,6 +11,7 @@ from contracts.events.upkeep import (
     ModificationDeclined,
     ModificationProposed,
 )
+from contracts.message import Actor, Party
 from contracts.rejections import RejectionCode
 from contracts.terms import Side
 from handlers.decision import Accepted, Decision, Rejected
@@ -95,9 +96,9 @@ def answer(scene: Scene, command: AnswerModification) -> Decision:
         return not_allowed(scene.partnership)
     if modification is None:
         return Rejected(RejectionCode.NO_OPEN_REQUEST, {"status": scene.partnership.state.status})
-    side = own_side(command.actor)
-    if side == modification.by:
-        return not_the_turn_of(side)
+    side = other_side(modification.by)
+    if refusal := _not_its_turn(scene, command.actor, side):
+        return refusal
     match command.answer:
         case "acknowledge":
             return _acknowledge(scene, modification)
@@ -105,6 +106,16 @@ def answer(scene: Scene, command: AnswerModification) -> Decision:
             return _decline(scene, command, modification)
         case "counter":
             return _counter(scene, command, side)
+
+
+def _not_its_turn(scene: Scene, actor: Actor, side: Side) -> Rejected | None:
+    """What a closed partner would have to decide falls to the platform."""
+    orphaned = side == "partner" and scene.partner.status == "closed"
+    if actor.kind is Party.PLATFORM:
+        return None if orphaned else Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": side})
+    if own_side(actor) != side:
+        return not_the_turn_of(own_side(actor))
+    return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": scene.partner.status}) if orphaned else None
 
 
 def _acknowledge(scene: Scene, modification: Modification) -> Decision:

@@ -66,6 +66,7 @@ from tests.story import (
     invite,
     later,
     like,
+    partner_is,
     reached,
 )
 from tests.tour import UNTIL_MARCH, agreement
@@ -157,6 +158,16 @@ def test_a_change_can_be_declined_for_a_reason_and_an_empty_one_is_none() -> Non
         RejectionCode.INVITATION_INCOMPLETE, missing=["changes"]
     )
     given(*BOUND).when(by_partner(AnswerModification, answer="acknowledge")).refused(RejectionCode.NO_OPEN_REQUEST)
+
+
+@pytest.mark.requirement("R129")
+def test_what_a_closed_partner_would_have_to_answer_falls_to_the_platform() -> None:
+    proposed = (*BOUND, by_customer(ProposeModification, changes=TERMS))
+    by_the_platform = by_platform(AnswerModification, answer="acknowledge")
+    given(*proposed).when(by_the_platform).refused(RejectionCode.NOT_YOUR_TURN, turn="partner")
+    closed = (*proposed, partner_is(status="closed"))
+    given(*closed).when(by_partner(AnswerModification, answer="acknowledge")).refused(RejectionCode.PARTNER_NOT_ACTIVE)
+    given(*closed).when(by_the_platform).then(ModificationAcknowledged, ModificationApplied)
 
 
 @pytest.mark.requirement("R129")
