@@ -20,10 +20,10 @@ SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
 	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
-.PHONY: help setup check fix test demo bench up down run schemas lock
+.PHONY: help setup check fix test demo bench up down run schemas mutation requirements lock
 
 help: ## This table
-	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with the locked dependencies (once; again when they change)
 
@@ -68,8 +68,16 @@ down: setup ## Stop what `make up` started; its data stays in .local/
 run: setup ## Run the worker on KAFKA_BOOTSTRAP and MONGO_URL, or on the servers of `make up`
 	$(SERVERS); exec $(BIN)/partnership-worker run
 
-schemas: setup ## Write the JSON Schemas anew
+schemas: setup ## Write the JSON Schemas, examples and the table of states anew
 	$(PY) -m contracts.schemas
+	$(PY) -m tests.examples
+	$(PY) -m tests.states
+
+mutation: setup ## Break one guard after another: do the tests notice? (EVERY=10 tries each tenth)
+	$(PY) -m tests.mutation
+
+requirements: setup ## Which tests show which requirement
+	$(PY) -m tests.requirements
 
 lock: setup ## Resolve the dependencies anew and lock them (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes --upgrade \

@@ -1,7 +1,41 @@
 """All messages by their wire type. What is not here does not exist."""
 
-from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding
-from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
+from contracts.commands.binding import (
+    AnswerModification,
+    AssignContacts,
+    ConfigurePermissions,
+    HidePartnership,
+    ProposeModification,
+    RecordActivation,
+    RecordBusinessData,
+    RecordNotificationOutcome,
+    ResumePartnership,
+    ShowPartnership,
+    SuspendPartnership,
+    UpdateCustomerInfo,
+)
+from contracts.commands.closing import (
+    AnswerReactivation,
+    ConfirmFinalBill,
+    DisputeFinalBill,
+    PlaceLegalHold,
+    RecordClosingStep,
+    RecordDataExport,
+    RecordFinalBill,
+    ReleaseLegalHold,
+    RequestDataExport,
+    RequestReactivation,
+    ResolveDispute,
+)
+from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
+from contracts.commands.internal import (
+    AbortSwitch,
+    ApplyAgreement,
+    CompleteSwitch,
+    DeadlineReached,
+    EndForSwitch,
+    RecheckTermination,
+)
 from contracts.commands.invitation import (
     AcceptInvitation,
     CancelInvitation,
@@ -9,87 +43,160 @@ from contracts.commands.invitation import (
     InviteCustomer,
     OpenInvitation,
     RecordIdentityVerification,
+    ResendInvitation,
 )
-from contracts.commands.termination import DecideTermination, RequestTermination
-from contracts.events.binding import (
-    BillingSwitched,
-    PartnershipBound,
-    SwitchAborted,
-    SwitchBlocked,
-    SwitchCompleted,
-    SwitchStarted,
+from contracts.commands.termination import (
+    CheckTermination,
+    ConfirmTermination,
+    DecideTermination,
+    GrantExtraRequest,
+    RequestTermination,
+    SendVerificationCode,
+    SubmitVerificationCode,
+    WaiveBlock,
+    WithdrawTermination,
 )
-from contracts.events.facts import CustomerStandingRecorded, PartnerRegistered, PartnerStandingRecorded, QuotaUpdated
-from contracts.events.invitation import (
-    IdentityVerificationFailed,
-    IdentityVerified,
-    InvitationAccepted,
-    InvitationCancelled,
-    InvitationDeclined,
-    InvitationExpired,
-    InvitationOpened,
-    InvitationSent,
-    PartnershipStatusChecked,
-    SwitchPrompted,
-)
-from contracts.events.notice import NoticeSent
-from contracts.events.termination import (
-    PartnershipTerminated,
-    TerminationApproved,
-    TerminationDecisionRequested,
-    TerminationRejected,
-    TerminationSubmitted,
-)
+from contracts.events import billing, binding, checking, closing, facts, invitation, notice, termination, upkeep
 from contracts.message import Command, Event
 from contracts.rejections import CommandAnswered, CommandRejected
 
-PublicCommand = (
-    RegisterPartner
-    | ReportPartnerStanding
-    | ReportCustomerStanding
-    | InviteCustomer
-    | OpenInvitation
-    | RecordIdentityVerification
-    | AcceptInvitation
-    | DeclineInvitation
-    | CancelInvitation
-    | RequestTermination
-    | DecideTermination
+FACTS = (RegisterPartner, ReportPartnerStanding, UpdateAgreement, ReportCustomerStanding)
+INVITATION = (
+    InviteCustomer,
+    ResendInvitation,
+    OpenInvitation,
+    RecordIdentityVerification,
+    AcceptInvitation,
+    DeclineInvitation,
+    CancelInvitation,
 )
-InternalCommand = EndForSwitch | CompleteSwitch | AbortSwitch
-AnyCommand = PublicCommand | InternalCommand
+BINDING = (
+    RecordActivation,
+    ConfigurePermissions,
+    UpdateCustomerInfo,
+    AssignContacts,
+    ProposeModification,
+    AnswerModification,
+    RecordBusinessData,
+    RecordNotificationOutcome,
+    SuspendPartnership,
+    ResumePartnership,
+    HidePartnership,
+    ShowPartnership,
+)
+TERMINATION = (
+    CheckTermination,
+    RequestTermination,
+    ConfirmTermination,
+    SendVerificationCode,
+    SubmitVerificationCode,
+    DecideTermination,
+    WithdrawTermination,
+    WaiveBlock,
+    GrantExtraRequest,
+)
+CLOSING = (
+    RecordClosingStep,
+    RecordFinalBill,
+    ConfirmFinalBill,
+    DisputeFinalBill,
+    ResolveDispute,
+    RequestDataExport,
+    RecordDataExport,
+    PlaceLegalHold,
+    ReleaseLegalHold,
+    RequestReactivation,
+    AnswerReactivation,
+)
+THE_WORKERS_OWN = (EndForSwitch, CompleteSwitch, AbortSwitch, RecheckTermination, ApplyAgreement, DeadlineReached)
 
-PartnerEvent = PartnerRegistered | PartnerStandingRecorded | QuotaUpdated
-CustomerEvent = CustomerStandingRecorded
-PartnershipEvents = (
-    InvitationSent
-    | InvitationOpened
-    | IdentityVerified
-    | IdentityVerificationFailed
-    | PartnershipStatusChecked
-    | SwitchPrompted
-    | InvitationAccepted
-    | InvitationDeclined
-    | InvitationCancelled
-    | InvitationExpired
-    | PartnershipBound
-    | BillingSwitched
-    | SwitchStarted
-    | SwitchBlocked
-    | SwitchAborted
-    | SwitchCompleted
-    | TerminationSubmitted
-    | TerminationDecisionRequested
-    | TerminationApproved
-    | TerminationRejected
-    | PartnershipTerminated
-    | NoticeSent
+PARTNER_EVENTS = (facts.PartnerRegistered, facts.PartnerStandingRecorded, facts.AgreementUpdated, facts.QuotaUpdated)
+CUSTOMER_EVENTS = (facts.CustomerStandingRecorded, facts.ExtraRequestGranted)
+PARTNERSHIP_EVENTS = (
+    invitation.InvitationSent,
+    invitation.InvitationResent,
+    invitation.InvitationReminded,
+    invitation.InvitationOpened,
+    invitation.IdentityVerified,
+    invitation.IdentityVerificationFailed,
+    invitation.PartnershipStatusChecked,
+    invitation.SwitchPrompted,
+    invitation.InvitationAccepted,
+    invitation.InvitationDeclined,
+    invitation.InvitationCancelled,
+    invitation.InvitationExpired,
+    binding.PartnershipBound,
+    binding.ActivationRecorded,
+    binding.ActivationOverdue,
+    binding.PartnershipSuspended,
+    binding.PartnershipResumed,
+    binding.PartnershipAgreementUpdated,
+    binding.SwitchStarted,
+    binding.SwitchOverdue,
+    binding.SwitchBlocked,
+    binding.SwitchAborted,
+    binding.SwitchCompleted,
+    upkeep.PermissionsConfigured,
+    upkeep.CustomerInfoUpdated,
+    upkeep.ContactsAssigned,
+    upkeep.BusinessDataRecorded,
+    upkeep.PartnershipHidden,
+    upkeep.PartnershipShown,
+    upkeep.ModificationProposed,
+    upkeep.ModificationCountered,
+    upkeep.ModificationAcknowledged,
+    upkeep.ModificationApplied,
+    upkeep.ModificationDeclined,
+    upkeep.ModificationLapsed,
+    termination.TerminationDrafted,
+    termination.TerminationDraftChecked,
+    termination.TerminationConfirmed,
+    termination.VerificationCodeSent,
+    termination.VerificationCodeFailed,
+    termination.VerificationCodeAccepted,
+    termination.TerminationDraftDiscarded,
+    termination.TerminationSubmitted,
+    termination.TerminationDecisionRequested,
+    termination.TerminationEscalated,
+    termination.TerminationApproved,
+    termination.TerminationRejected,
+    termination.TerminationWithdrawn,
+    termination.TerminationStalled,
+    termination.TerminationRechecked,
+    termination.AgreementExpired,
+    termination.BlockWaived,
+    termination.PartnershipTerminated,
+    closing.DataRetentionStarted,
+    closing.ClosingStepRecorded,
+    closing.ClosingStalled,
+    closing.ClosingCompleted,
+    closing.DataExportRequested,
+    closing.DataExportRecorded,
+    closing.LegalHoldPlaced,
+    closing.LegalHoldReleased,
+    closing.ReactivationRequested,
+    closing.ReactivationAgreed,
+    closing.ReactivationDeclined,
+    closing.ReactivationLapsed,
+    closing.PartnershipReactivated,
+    closing.DataRestoreRequested,
+    closing.PersonalDataPurged,
+    billing.BillingSwitched,
+    billing.FinalBillRequested,
+    billing.FinalBillRecorded,
+    billing.FinalBillConfirmed,
+    billing.FinalBillDisputed,
+    billing.DisputeResolved,
+    billing.RefundRequested,
+    checking.TerminationChecked,
+    notice.NoticeSent,
+    notice.NotificationOutcomeRecorded,
 )
-AnyEvent = PartnerEvent | CustomerEvent | PartnershipEvents
+FOLDED = (*PARTNER_EVENTS, *CUSTOMER_EVENTS, *PARTNERSHIP_EVENTS)
 """What documents are folded from."""
 
-COMMANDS: dict[str, type[Command]] = {kind.wire_type(): kind for kind in PublicCommand.__args__}
-INTERNAL: dict[str, type[Command]] = {kind.wire_type(): kind for kind in InternalCommand.__args__}
-EVENTS: dict[str, type[Event]] = {
-    kind.wire_type(): kind for kind in (*AnyEvent.__args__, CommandRejected, CommandAnswered)
+COMMANDS: dict[str, type[Command]] = {
+    kind.wire_type(): kind for kind in (*FACTS, *INVITATION, *BINDING, *TERMINATION, *CLOSING)
 }
+INTERNAL: dict[str, type[Command]] = {kind.wire_type(): kind for kind in THE_WORKERS_OWN}
+EVENTS: dict[str, type[Event]] = {kind.wire_type(): kind for kind in (*FOLDED, CommandRejected, CommandAnswered)}

@@ -109,7 +109,7 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         "The partner's customer quota is used up.", "Ask the platform for a larger quota or free a place.", AS_IT_IS
     ),
     RejectionCode.INVITATION_INCOMPLETE: Explanation(
-        "The invitation lacks required information.", "Fill in what is named as missing or malformed.", CHANGED
+        "Required information is missing.", "Fill in what is named as missing or malformed.", CHANGED
     ),
     RejectionCode.CHANNEL_NOT_OFFICIAL: Explanation(
         "Invitations go out through official channels only.", "Choose one of the channels that are named.", CHANGED
@@ -171,10 +171,12 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         "A reason is required.", "Say why, in at least as many characters as are named.", CHANGED
     ),
     RejectionCode.REQUEST_ALREADY_OPEN: Explanation(
-        "The end of this partnership has been requested already.", "Wait for its outcome or withdraw it.", CHANGED
+        "The same has been asked for already.", "Wait for its outcome, go on with it, or withdraw it.", CHANGED
     ),
     RejectionCode.NO_OPEN_REQUEST: Explanation(
-        "There is no request to decide on.", "Look at the partnership; it may have been decided already.", AS_IT_IS
+        "There is no such request open.",
+        "Look at the partnership; it may have been decided or withdrawn already.",
+        AS_IT_IS,
     ),
     RejectionCode.REQUEST_LIMIT_REACHED: Explanation(
         "The customer has used up its termination requests for now.", "Ask again at `next_allowed_at`.", AS_IT_IS
@@ -191,7 +193,9 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         "Account id and registered e-mail do not belong together.", "Ask the caller for both again.", CHANGED
     ),
     RejectionCode.WARNINGS_NOT_CONFIRMED: Explanation(
-        "The warnings have not been confirmed.", "Read and confirm the warnings first.", CHANGED
+        "The warnings have not been confirmed.",
+        "Read the warnings of the version that is named, and confirm them.",
+        CHANGED,
     ),
     RejectionCode.WARNING_VERSION_STALE: Explanation(
         "The warnings that were confirmed are not the current ones.", "Read and confirm the current version.", CHANGED

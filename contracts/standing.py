@@ -30,6 +30,13 @@ class Dealings(Contract):
     special_commerce_contract: bool | None = None
 
 
+class BillingCycle(Contract):
+    """From when to when the customer is billed at a time (R101)."""
+
+    starts_at: Moment
+    ends_at: Moment
+
+
 class Fact(Contract):
     """One reported fact. `partner_id` is there when it is about the customer's dealings with that partner only."""
 

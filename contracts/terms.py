@@ -27,9 +27,11 @@ Category = Literal[
     "policy_violation",
     "agreement_early_termination",
     "direct_billing",
+    "agreement_expired",
     "partner_switch",
+    "renewal",
 ]
-"""Why a partnership ends (R37 to R40, R42, R43, R27)."""
+"""Why a partnership ends (R37 to R43, R27; C1: the same partner under another agreement)."""
 
 BillingMode = Literal["partner", "direct", "none"]
 """Who bills the customer (R57)."""
@@ -38,6 +40,23 @@ Language = Literal["en", "zh-Hans"]
 PartnerStatus = Literal["active", "restricted", "closed"]
 AccountStatus = Literal["active", "frozen", "suspended", "closed"]
 
+CustomerKind = Literal["standalone", "enterprise_master", "unified_member", "independent_member"]
+"""How a customer's account stands to others (R64)."""
+
 InvitedStage = Literal["sent", "opened", "verified", "switch_prompted"]
-LiveStatus = Literal["active", "ending"]
-LiveStage = Literal["activation_pending", "pending_decision", "in_notice"]
+BondStage = Literal["activation_pending", "activation_done", "activation_failed"]
+EndingStage = Literal["pending_decision", "in_notice", "stalled"]
+ClosingStage = Literal["closing", "done"]
+
+LiveStatus = Literal["active", "suspended", "ending"]
+LiveStage = BondStage | EndingStage
+Status = Literal[
+    "invited", "switching", "active", "suspended", "ending", "terminated", "declined", "cancelled", "expired", "purged"
+]
+Stage = InvitedStage | BondStage | EndingStage | ClosingStage
+
+OfferStatus = Literal["open", "modified", "accepted", "declined"]
+"""How an offer stands, for sender and receiver alike (R125, R126)."""
+
+Refund = Literal["pro_rata", "none"]
+"""What becomes of what was paid for the rest of a billing cycle (R102)."""

@@ -63,9 +63,9 @@ TOPICS: dict[TopicName, Topic] = {
     topic.name: topic
     for topic in (
         _public(TopicName.FACTS, "what other systems report about partners and customers"),
-        _public(TopicName.INVITATION_COMMANDS, "invite, open, verify, accept, decline, cancel"),
-        _public(TopicName.BINDING_COMMANDS, "permissions, contacts, modifications, suspension"),
-        _public(TopicName.TERMINATION_COMMANDS, "request, confirm, decide, withdraw, close, reactivate"),
+        _public(TopicName.INVITATION_COMMANDS, "invite, resend, open, verify, accept, decline, cancel"),
+        _public(TopicName.BINDING_COMMANDS, "activation, upkeep, modifications, suspension, cards"),
+        _public(TopicName.TERMINATION_COMMANDS, "check, request, confirm, decide, withdraw, close, reactivate"),
         Topic(
             TopicName.LANES,
             carries="every command in its final order, and the worker's own",
@@ -80,7 +80,7 @@ TOPICS: dict[TopicName, Topic] = {
         _events(TopicName.LIFECYCLE_EVENTS, "each change of a partnership, partner or customer", "subject", "all", 30),
         _events(TopicName.QUOTA_EVENTS, "QuotaUpdated", "partner", "quota and sales systems", 30),
         _events(TopicName.BILLING_EVENTS, "billing switches, bills, refunds", "partnership", "billing", 30),
-        _events(TopicName.NOTICE_EVENTS, "NoticeSent, with personal data", "partnership", "notification", 7),
+        _events(TopicName.NOTICE_EVENTS, "notices, with personal data; checks", "partnership", "notification", 7),
         _events(TopicName.REJECTIONS, "CommandRejected", "subject", "whoever sent the command", 7),
         Topic(
             TopicName.DEAD_LETTERS,

@@ -3,22 +3,13 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding
-from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
-from contracts.commands.invitation import (
-    AcceptInvitation,
-    CancelInvitation,
-    DeclineInvitation,
-    InviteCustomer,
-    OpenInvitation,
-    RecordIdentityVerification,
-)
-from contracts.commands.termination import DecideTermination, RequestTermination
+from contracts.commands import binding, closing, facts, internal, invitation, termination
 from contracts.message import Command, CommandMessage, Party, Role
 from contracts.rejections import RejectionCode
 from handlers.decision import Rejected
-from handlers.documents import Document, Documents, Invited
+from handlers.documents import Document, Documents, Partnership
 from handlers.policy import Policy
+from handlers.states import Invited
 
 Roles = Callable[[Policy], tuple[Role, ...]]
 
@@ -55,21 +46,64 @@ def _rule(*parties: Party, roles: Roles = _anyone) -> Rule:
     return Rule(frozenset(parties), roles)
 
 
+PARTNER, CUSTOMER, PLATFORM, SUPPORT, SYSTEM = (
+    Party.PARTNER,
+    Party.CUSTOMER,
+    Party.PLATFORM,
+    Party.SUPPORT,
+    Party.SYSTEM,
+)
+
 RULES: dict[type[Command], Rule] = {
-    RegisterPartner: _rule(Party.SYSTEM, Party.PLATFORM),
-    ReportPartnerStanding: _rule(Party.SYSTEM, Party.PLATFORM),
-    ReportCustomerStanding: _rule(Party.SYSTEM, Party.PLATFORM),
-    InviteCustomer: _rule(Party.PARTNER, roles=_inviters),
-    OpenInvitation: _rule(Party.CUSTOMER),
-    RecordIdentityVerification: _rule(Party.SYSTEM),
-    AcceptInvitation: _rule(Party.CUSTOMER, roles=_admins),
-    DeclineInvitation: _rule(Party.CUSTOMER, roles=_editors),
-    CancelInvitation: _rule(Party.PARTNER, roles=_editors),
-    RequestTermination: _rule(Party.PARTNER, Party.CUSTOMER, Party.PLATFORM, roles=_enders),
-    DecideTermination: _rule(Party.PARTNER, Party.CUSTOMER, Party.PLATFORM, roles=_enders),
-    EndForSwitch: _rule(Party.SYSTEM),
-    CompleteSwitch: _rule(Party.SYSTEM),
-    AbortSwitch: _rule(Party.SYSTEM),
+    facts.RegisterPartner: _rule(SYSTEM, PLATFORM),
+    facts.ReportPartnerStanding: _rule(SYSTEM, PLATFORM),
+    facts.UpdateAgreement: _rule(SYSTEM, PLATFORM),
+    facts.ReportCustomerStanding: _rule(SYSTEM, PLATFORM),
+    invitation.InviteCustomer: _rule(PARTNER, CUSTOMER, roles=_inviters),
+    invitation.ResendInvitation: _rule(PARTNER, roles=_editors),
+    invitation.OpenInvitation: _rule(CUSTOMER),
+    invitation.RecordIdentityVerification: _rule(SYSTEM),
+    invitation.AcceptInvitation: _rule(CUSTOMER, PARTNER, roles=_admins),
+    invitation.DeclineInvitation: _rule(CUSTOMER, PARTNER, roles=_editors),
+    invitation.CancelInvitation: _rule(PARTNER, CUSTOMER, roles=_editors),
+    binding.RecordActivation: _rule(SYSTEM),
+    binding.ConfigurePermissions: _rule(PARTNER, CUSTOMER, roles=_admins),
+    binding.UpdateCustomerInfo: _rule(PARTNER, CUSTOMER, roles=_editors),
+    binding.AssignContacts: _rule(PARTNER, roles=_editors),
+    binding.ProposeModification: _rule(PARTNER, CUSTOMER, roles=_editors),
+    binding.AnswerModification: _rule(PARTNER, CUSTOMER, PLATFORM, roles=_admins),
+    binding.RecordBusinessData: _rule(SYSTEM),
+    binding.RecordNotificationOutcome: _rule(SYSTEM),
+    binding.SuspendPartnership: _rule(PLATFORM),
+    binding.ResumePartnership: _rule(PLATFORM),
+    binding.HidePartnership: _rule(PARTNER, CUSTOMER),
+    binding.ShowPartnership: _rule(PARTNER, CUSTOMER),
+    termination.CheckTermination: _rule(PARTNER, CUSTOMER, SUPPORT, roles=_editors),
+    termination.RequestTermination: _rule(PARTNER, CUSTOMER, SUPPORT, PLATFORM, roles=_enders),
+    termination.ConfirmTermination: _rule(PARTNER, CUSTOMER, SUPPORT, roles=_enders),
+    termination.SendVerificationCode: _rule(PARTNER, CUSTOMER, SUPPORT, roles=_enders),
+    termination.SubmitVerificationCode: _rule(PARTNER, CUSTOMER, SUPPORT, roles=_enders),
+    termination.DecideTermination: _rule(PARTNER, CUSTOMER, PLATFORM, roles=_enders),
+    termination.WithdrawTermination: _rule(PARTNER, CUSTOMER, SUPPORT, PLATFORM, roles=_enders),
+    termination.WaiveBlock: _rule(PLATFORM),
+    termination.GrantExtraRequest: _rule(PLATFORM),
+    closing.RecordClosingStep: _rule(SYSTEM, PLATFORM),
+    closing.RecordFinalBill: _rule(SYSTEM),
+    closing.ConfirmFinalBill: _rule(CUSTOMER, roles=_admins),
+    closing.DisputeFinalBill: _rule(CUSTOMER, roles=_admins),
+    closing.ResolveDispute: _rule(SUPPORT),
+    closing.RequestDataExport: _rule(CUSTOMER, roles=_admins),
+    closing.RecordDataExport: _rule(SYSTEM),
+    closing.PlaceLegalHold: _rule(PLATFORM),
+    closing.ReleaseLegalHold: _rule(PLATFORM),
+    closing.RequestReactivation: _rule(PARTNER, CUSTOMER, roles=_enders),
+    closing.AnswerReactivation: _rule(PARTNER, CUSTOMER, PLATFORM, roles=_enders),
+    internal.EndForSwitch: _rule(SYSTEM),
+    internal.CompleteSwitch: _rule(SYSTEM),
+    internal.AbortSwitch: _rule(SYSTEM),
+    internal.RecheckTermination: _rule(SYSTEM),
+    internal.ApplyAgreement: _rule(SYSTEM),
+    internal.DeadlineReached: _rule(SYSTEM),
 }
 
 
@@ -96,29 +130,40 @@ _SIDES = (Party.PARTNER, Party.CUSTOMER)
 
 
 def _is_on_own_side(documents: Documents, message: CommandMessage) -> bool:
-    """A partner acts in its own lane, a customer on a partnership of its own.
-
-    Before an invited company is known as a customer, it is whoever came in through the link: OpenInvitation shows
-    that by its token, and nobody else can go on.
-    """
+    """A partner acts in its own lane, a customer on a partnership of its own."""
     actor, partnership = message.data.actor, documents.partnership
     if actor.kind is Party.PARTNER:
         return actor.party_id == message.partner_id
     if partnership is None:
-        return False
+        return isinstance(message.data, invitation.InviteCustomer) and message.data.customer_id == actor.party_id
     if partnership.customer_id is not None:
         return actor.party_id == partnership.customer_id
-    if isinstance(message.data, OpenInvitation):
+    return _came_in(partnership, message.data)
+
+
+def _came_in(partnership: Partnership, command: Command) -> bool:
+    """Before an invited company is known as a customer, it is whoever came in through the link.
+
+    OpenInvitation shows that by its token, and nobody else can go on.
+    """
+    if isinstance(command, invitation.OpenInvitation):
         return True
-    # A closed offer allows nothing to anybody; its status is the better answer.
-    return not isinstance(partnership.state, Invited) or partnership.state.opened_by == actor.party_id
+    if isinstance(partnership.state, Invited):
+        return partnership.state.opened_by == actor_of(command)
+    # A closed offer allows nothing to anybody, and its status is the better answer; but its card is nobody's yet.
+    return not isinstance(command, binding.HidePartnership | binding.ShowPartnership)
+
+
+def actor_of(command: Command) -> str:
+    """Whose user gave it."""
+    return command.actor.party_id
 
 
 def _subject_of(documents: Documents, command: Command) -> Document | None:
     match command:
-        case RegisterPartner() | ReportPartnerStanding():
+        case facts.RegisterPartner() | facts.ReportPartnerStanding() | facts.UpdateAgreement():
             return documents.partner
-        case ReportCustomerStanding():
+        case facts.ReportCustomerStanding() | termination.GrantExtraRequest():
             return documents.customer
         case _:
             return documents.partnership

@@ -5,10 +5,9 @@ from datetime import datetime, timedelta
 
 from contracts.base import to_milliseconds
 from contracts.blocks import REMEDIES, BlockItem
-from contracts.events.termination import TerminationDetails
+from contracts.events.termination import Obstacle, TerminationDetails
 from contracts.rejections import RejectionCode
 from contracts.standing import FactName
-from contracts.terms import Side
 from handlers.decision import Rejected
 from handlers.documents import Customer, Live
 from handlers.policy import Policy
@@ -28,14 +27,20 @@ BLOCKING: dict[BlockItem, tuple[FactName, bool | str, bool]] = {
 
 
 def blocks(
-    customer: Customer, bond: Live, by: Side, details: TerminationDetails, *, policy: Policy, now: datetime
+    customer: Customer,
+    bond: Live,
+    checks: tuple[BlockItem, ...],
+    details: TerminationDetails,
+    *,
+    facts_hours_max: int,
+    now: datetime,
 ) -> tuple[BlockItem, ...]:
     """Everything that stands in the way at once. FACTS_UNKNOWN: a fact was never reported, or too long ago."""
     items: list[BlockItem] = []
     unknown = False
-    oldest = now - timedelta(hours=policy.facts_hours_max)
+    oldest = now - timedelta(hours=facts_hours_max)
     known = {(fact.name, fact.partner_id): fact for fact in customer.facts}
-    for item in policy.checks[bond.model][by]:
+    for item in checks:
         if item == "MIGRATION_PLAN_MISSING":
             blocked = not details.migration_plan.strip()
         elif item == "ALTERNATIVE_SERVICE_MISSING":
@@ -50,22 +55,40 @@ def blocks(
     return (*items, "FACTS_UNKNOWN") if unknown else tuple(items)
 
 
+def obstacles(items: tuple[BlockItem, ...]) -> tuple[Obstacle, ...]:
+    """Each item with its remedy and who can bring it about (R76)."""
+    return tuple(Obstacle(item=item, remedy=REMEDIES[item].remedy, who=REMEDIES[item].who) for item in items)
+
+
 def blocked(items: tuple[BlockItem, ...]) -> Rejected:
-    """The refusal that names each item with its remedy and who can bring it about (R76)."""
+    """The refusal that names them."""
     return Rejected(
-        RejectionCode.TERMINATION_BLOCKED,
-        {"items": [{"item": item, "remedy": REMEDIES[item].remedy, "who": REMEDIES[item].who} for item in items]},
+        RejectionCode.TERMINATION_BLOCKED, {"items": [obstacle.model_dump() for obstacle in obstacles(items)]}
     )
 
 
-def limit_reached(customer: Customer, policy: Policy, now: datetime) -> Rejected | None:
-    """R62: so many requests in so many calendar months, over all partners (C4, C8)."""
+# ------------------------------------------------------------------------------------------------------------ the limit
+
+
+def next_request_at(customer: Customer, policy: Policy, now: datetime) -> datetime | None:
+    """R62: when the customer may ask again, over all partners; None where it may now (C4, C8)."""
     if len(customer.submissions) < policy.requests_max:
         return None
-    next_allowed_at = months_later(customer.submissions[-policy.requests_max], policy.requests_window_months)
-    if now >= next_allowed_at:
+    allowed_at = months_later(customer.submissions[-policy.requests_max], policy.requests_window_months)
+    return allowed_at if now < allowed_at else None
+
+
+def uses_extra(customer: Customer, policy: Policy, now: datetime) -> bool:
+    """Whether only a request that the platform has granted lets it ask now."""
+    return customer.extra_requests > 0 and next_request_at(customer, policy, now) is not None
+
+
+def limit_reached(customer: Customer, policy: Policy, now: datetime) -> Rejected | None:
+    """R62: so many requests in so many calendar months, and those that were granted."""
+    allowed_at = next_request_at(customer, policy, now)
+    if allowed_at is None or customer.extra_requests:
         return None
-    return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": to_milliseconds(next_allowed_at)})
+    return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": to_milliseconds(allowed_at)})
 
 
 def months_later(moment: datetime, months: int) -> datetime:

@@ -1,30 +1,36 @@
 """The documents: what is known of a partner, a customer and a partnership. Each is the fold of its events."""
 
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from contracts.base import Contract, Count, EMail, Id, LongText, Moment, ShortText
-from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding
+from contracts.agreement import Overrides
+from contracts.base import Contract, Count, EMail, Id, Moment, ShortText
+from contracts.blocks import BlockItem
+from contracts.business import Amount, BillPeriod, BusinessPeriod, Currency
+from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
 from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
 from contracts.commands.invitation import InviteCustomer, RecordIdentityVerification
+from contracts.commands.termination import GrantExtraRequest
+from contracts.details import Changes, Contacts
 from contracts.events.facts import PartnerContact, PartnerFactName
 from contracts.events.invitation import OfferDetails
-from contracts.events.termination import TerminationDetails
 from contracts.message import CommandMessage
-from contracts.standing import Fact, FactName
+from contracts.standing import BillingCycle, Fact, FactName
+from contracts.steps import StepState
+from contracts.templates import TemplateName
 from contracts.terms import (
     BillingMode,
-    Category,
+    CustomerKind,
     Initiator,
-    InvitedStage,
     Language,
     Model,
     PartnerStatus,
     Purpose,
     Side,
 )
+from handlers.states import Draft, State
 
 SEQUENCE_NAMES = {
     "partnership.lifecycle.events": "lifecycle",
@@ -54,15 +60,24 @@ class Quota(Contract):
     reserved: Count
 
 
+class Agreement(Contract):
+    """What was agreed with a partner: until when (R41), and otherwise than the policy says."""
+
+    ends_at: Moment | None = None
+    overrides: Overrides = Overrides()
+    management_team: tuple[ShortText, ...] = ()
+    support_contact: ShortText = ""
+
+
 class Partner(Document):
     """A partner, its standing and its agreement."""
 
     contact: PartnerContact
     language: Language
-    notice_days: Count | None = None
     status: PartnerStatus = "active"
     negative_records: Count = 0
     quota: Quota = Quota(limit=0, bound=0, reserved=0)
+    agreement: Agreement = Agreement()
     reported: dict[PartnerFactName, Moment] = Field(default_factory=dict)
     """As of when each fact is known."""
 
@@ -92,12 +107,22 @@ class Customer(Document):
 
     legal_name: ShortText = ""
     registered_email: EMail = ""
+    registered_phone: ShortText = ""
+    admin_contact: ShortText = ""
+    kind: CustomerKind = "standalone"
     facts: tuple[Fact, ...] = ()
+    billing_cycle: BillingCycle | None = None
+    billing_cycle_as_of: Moment | None = None
+    partnerships: Count = 0
+    """Those that it was verified in and that are not purged; with the last one it goes."""
     live: Live | None = None
     switch: Switch | None = None
     billing_mode: BillingMode = "direct"
+    waits_on_facts: bool = False
+    """Its termination is stalled: a new fact may let it go on."""
     submissions: tuple[Moment, ...] = ()
     """Termination requests that count for R62, oldest first."""
+    extra_requests: Count = 0
 
     def fact(self, name: FactName, partner_id: str | None = None) -> Fact | None:
         """What was reported last."""
@@ -110,104 +135,42 @@ class Customer(Document):
 # ------------------------------------------------------------------------------------------------------ the partnership
 
 
-class Invited(Contract):
-    """The offer is open."""
+class Modification(Contract):
+    """A change that one side wants and the other has to answer (R129)."""
 
-    status: Literal["invited"] = "invited"
-    stage: InvitedStage = "sent"
-    expires_at: Moment
-    opened_by: Id | None = None
-    failed_attempts: Count = 0
-
-
-class Switching(Contract):
-    """Accepted; the customer's old partnership has to end first. If it cannot, the `offer` is open again."""
-
-    status: Literal["switching"] = "switching"
-    switch_id: Id
-    offer: Invited
-
-
-class Active(Contract):
-    """The partnership lives."""
-
-    status: Literal["active"] = "active"
-    stage: Literal["activation_pending"] = "activation_pending"
-    bound_at: Moment
-
-
-class TerminationCase(Contract):
-    """A request to end the partnership, with the dates that it began with."""
-
+    id: Id
     by: Side
-    category: Category
-    submitted_at: Moment
-    ends_at: Moment
-    billing_mode: BillingMode | None = None
-    details: TerminationDetails
+    changes: Changes
+    answer_by: Moment
 
 
-class PendingDecision(Contract):
-    """One side wants to end it and the other has to decide."""
+class Told(Contract):
+    """A notice whose fate is not known yet (R29, R60)."""
 
-    status: Literal["ending"] = "ending"
-    stage: Literal["pending_decision"] = "pending_decision"
-    case: TerminationCase
-    decide_by: Moment
-    before: Active
-
-
-class InNotice(Contract):
-    """It ends when the notice period is over."""
-
-    status: Literal["ending"] = "ending"
-    stage: Literal["in_notice"] = "in_notice"
-    case: TerminationCase
-    before: Active
+    notice_id: ShortText
+    party: Initiator
+    template: TemplateName
+    channel: ShortText
+    params: dict[str, str]
 
 
-Ending = Annotated[PendingDecision | InNotice, Field(discriminator="stage")]
+class FinalBill(Contract):
+    """The bill for the last stretch (R103 to R105)."""
+
+    state: Literal["requested", "recorded", "disputed", "confirmed"] = "requested"
+    amount: Amount = 0
+    currency: Currency = "XXX"
+    period: BillPeriod | None = None
+    confirm_by: Moment | None = None
+    confirmation_days: Count
 
 
-class Terminated(Contract):
-    """It has ended, and is read-only (R118)."""
+class DataExport(Contract):
+    """The customer's latest wish for its data (R97)."""
 
-    status: Literal["terminated"] = "terminated"
-    by: Initiator
-    category: Category
-    reason: LongText
-    billing_mode: BillingMode
-    bound_at: Moment
-    ended_at: Moment
-
-
-class Declined(Contract):
-    """The customer said no."""
-
-    status: Literal["declined"] = "declined"
-    reason: LongText
-    closed_at: Moment
-
-
-class Cancelled(Contract):
-    """The partner took the offer back."""
-
-    status: Literal["cancelled"] = "cancelled"
-    reason: LongText
-    closed_at: Moment
-
-
-class Expired(Contract):
-    """The offer can no longer be accepted."""
-
-    status: Literal["expired"] = "expired"
-    cause: Literal["verification_exhausted"]
-    closed_at: Moment
-
-
-State = Annotated[
-    Invited | Switching | Active | Ending | Terminated | Declined | Cancelled | Expired, Field(discriminator="status")
-]
+    number: Count
+    what: ShortText
+    state: Literal["requested", "done", "failed"] = "requested"
 
 
 class Partnership(Document):
@@ -215,12 +178,33 @@ class Partnership(Document):
 
     partner_id: Id
     customer_id: Id | None = None
+    linked: bool = False
+    """The customer is known to be this one."""
     purpose: Purpose
     model: Model
     offer: OfferDetails
+    modified: bool = False
+    """The offer is not, or might not stay, what it was at first (R125)."""
+    modification: Modification | None = None
     state: State
     open_keys: tuple[str, ...]
     """While the offer is open, whom it is made to; so that a second one is found. Else empty."""
+    agreement_ends_at: Moment | None = None
+    permissions: tuple[ShortText, ...] = ()
+    contacts: Contacts = Contacts()
+    business: tuple[BusinessPeriod, ...] = ()
+    hidden_by: tuple[Side, ...] = ()
+    drafts: dict[Side, Draft] = Field(default_factory=dict)
+    codes: Count = 0
+    """How many codes were ever sent: no code is ever valid again."""
+    waived: tuple[BlockItem, ...] = ()
+    bill: FinalBill | None = None
+    export: DataExport | None = None
+    restore: StepState | None = None
+    legal_hold: bool = False
+    notices: tuple[Told, ...] = ()
+    next_due_at: Moment | None = None
+    """The earliest of its deadlines."""
 
 
 # ---------------------------------------------------------------------------------------------- what a decision may see
@@ -228,12 +212,16 @@ class Partnership(Document):
 
 @dataclass(frozen=True, slots=True)
 class Documents:
-    """What one command sees. `open_offers` are the partnerships whose offer matches the command's offer keys."""
+    """What one command sees. `open_offers` are the partnerships whose offer matches the command's offer keys.
+
+    `live_partnerships` are those of the partner that live; only where a command needs them.
+    """
 
     partner: Partner | None = None
     customer: Customer | None = None
     partnership: Partnership | None = None
     open_offers: tuple[str, ...] = ()
+    live_partnerships: tuple[str, ...] = ()
 
 
 def offer_keys(partner_id: str, customer_id: str | None, email: str) -> tuple[str, ...]:
@@ -245,14 +233,23 @@ def offer_keys(partner_id: str, customer_id: str | None, email: str) -> tuple[st
     return (by_email,) if customer_id is None else (f"customer\t{partner_id}\t{customer_id}", by_email)
 
 
+def other_side(side: Side) -> Side:
+    """The one of the two that it is not."""
+    return "customer" if side == "partner" else "partner"
+
+
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """Ids to load by. Without a `customer_id`, the customer is the partnership's."""
+    """Ids to load by. Without a `customer_id`, the customer is the partnership's.
+
+    `live_partnerships`: also the ids of the partner's partnerships that live (active, suspended, ending).
+    """
 
     partner_id: str | None = None
     partnership_id: str | None = None
     customer_id: str | None = None
     offer_keys: tuple[str, ...] = ()
+    live_partnerships: bool = False
 
 
 def needs(message: CommandMessage) -> Needs:  # noqa: PLR0911 - a line for each kind of command
@@ -261,7 +258,9 @@ def needs(message: CommandMessage) -> Needs:  # noqa: PLR0911 - a line for each 
     match message.data:
         case RegisterPartner() | ReportPartnerStanding():
             return Needs(partner)
-        case ReportCustomerStanding():
+        case UpdateAgreement():
+            return Needs(partner, live_partnerships=True)
+        case ReportCustomerStanding() | GrantExtraRequest():
             return Needs(customer_id=subject)
         case InviteCustomer(customer_id=customer_id, email=email):
             return Needs(partner, subject, customer_id, offer_keys(partner, customer_id, email or ""))
@@ -273,8 +272,3 @@ def needs(message: CommandMessage) -> Needs:  # noqa: PLR0911 - a line for each 
             return Needs(partner, subject, customer_id)
         case _:
             return Needs(partner, subject)
-
-
-def other_side(side: Side) -> Side:
-    """The one of the two that it is not."""
-    return "customer" if side == "partner" else "partner"

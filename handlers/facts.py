@@ -4,9 +4,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import cast
 
-from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding
+from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
+from contracts.commands.internal import ApplyAgreement, RecheckTermination
+from contracts.commands.termination import GrantExtraRequest
+from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.facts import (
+    AgreementContacts,
+    AgreementUpdated,
     CustomerStandingRecorded,
+    ExtraRequestGranted,
     PartnerContact,
     PartnerFactName,
     PartnerRegistered,
@@ -14,11 +20,15 @@ from contracts.events.facts import (
     QuotaUpdated,
     RecordedFacts,
 )
-from contracts.message import CommandMessage
+from contracts.events.partnership import Why
+from contracts.message import SYSTEM, CommandMessage
 from contracts.rejections import RejectionCode
-from contracts.standing import Dealings, Fact, FactName
-from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Documents
+from contracts.standing import BillingCycle, Dealings, Fact, FactName
+from handlers.decision import Accepted, Decision, Internal, Rejected
+from handlers.documents import Customer, Documents
+from handlers.guards import no_reason
+from handlers.scene import Scene
+from handlers.states import Active, Ending, Suspended
 
 
 def register_partner(documents: Documents, message: CommandMessage, command: RegisterPartner) -> Decision:
@@ -73,6 +83,50 @@ def report_partner_standing(documents: Documents, message: CommandMessage, comma
     return Accepted((standing, quota))
 
 
+def update_agreement(documents: Documents, message: CommandMessage, command: UpdateAgreement) -> Decision:
+    """R41, C1 to C12: what was agreed holds for what begins from now on; when it ends, for what lives already too."""
+    partner = documents.partner
+    if partner is None or message.subject != message.partner_id:
+        return Rejected(RejectionCode.NOT_FOUND, {"partner_id": message.subject})
+    news = _is_news(partner.reported.get("agreement"), command.as_of)
+    updated = AgreementUpdated(
+        partner_id=partner.id,
+        as_of=command.as_of,
+        superseded=not news,
+        ends_at=command.ends_at,
+        overrides=command.overrides,
+        private=AgreementContacts(management_team=command.management_team, support_contact=command.support_contact),
+    )
+    if not news or command.ends_at == partner.agreement.ends_at:
+        return Accepted((updated,))
+    apply = ApplyAgreement(actor=SYSTEM, agreement_ends_at=command.ends_at)
+    return Accepted((updated,), tuple(Internal(apply, live, partner.id) for live in documents.live_partnerships))
+
+
+def apply_agreement(scene: Scene, command: ApplyAgreement) -> Decision:
+    """R41: in each partnership that lives, the agreement's end is a deadline."""
+    partnership = scene.partnership
+    ended = not isinstance(partnership.state, Active | Suspended | Ending)
+    if ended or partnership.agreement_ends_at == command.agreement_ends_at:
+        return Accepted()
+    return Accepted((PartnershipAgreementUpdated(**scene.standing, agreement_ends_at=command.agreement_ends_at),))
+
+
+def grant_extra_request(documents: Documents, message: CommandMessage, command: GrantExtraRequest) -> Decision:
+    """R62, C4: more through a ticket."""
+    customer = documents.customer
+    if customer is None:
+        return Rejected(RejectionCode.NOT_FOUND, {"customer_id": message.subject})
+    if refusal := no_reason(command.reason):
+        return refusal
+    granted = ExtraRequestGranted(
+        customer_id=customer.id,
+        extra_requests=customer.extra_requests + 1,
+        private=Why(reason=command.reason or ""),
+    )
+    return Accepted((granted,))
+
+
 def report_customer_standing(
     documents: Documents, message: CommandMessage, command: ReportCustomerStanding
 ) -> Decision:
@@ -87,17 +141,27 @@ def report_customer_standing(
             recorded.append(fact)
         else:
             superseded.append(fact.name)
-    return Accepted(
-        (
-            CustomerStandingRecorded(
-                customer_id=message.subject,
-                as_of=command.as_of,
-                recorded=tuple(fact.name for fact in recorded),
-                superseded=tuple(superseded),
-                private=RecordedFacts(facts=tuple(recorded)),
-            ),
-        )
+    standing = CustomerStandingRecorded(
+        customer_id=message.subject,
+        as_of=command.as_of,
+        recorded=tuple(fact.name for fact in recorded),
+        superseded=tuple(superseded),
+        private=RecordedFacts(facts=tuple(recorded), billing_cycle=_cycle(documents.customer, command)),
     )
+    return Accepted((standing,), _recheck(documents.customer))
+
+
+def _cycle(customer: Customer | None, command: ReportCustomerStanding) -> BillingCycle | None:
+    """R101."""
+    known_as_of = customer.billing_cycle_as_of if customer else None
+    return command.billing_cycle if _is_news(known_as_of, command.as_of) else None
+
+
+def _recheck(customer: Customer | None) -> tuple[Internal, ...]:
+    """A stalled termination may have waited for these facts; it is decided in its partner's lane."""
+    if customer is None or customer.live is None or not customer.waits_on_facts:
+        return ()
+    return (Internal(RecheckTermination(actor=SYSTEM), customer.live.partnership_id, customer.live.partner_id),)
 
 
 def _facts_in(command: ReportCustomerStanding) -> Iterator[Fact]:

@@ -1,65 +1,200 @@
-"""Who is told what: one table (R29, R60, R78, R79, R124). What concerns both sides is told to both."""
+"""Who is told what: one table (R29, R60, R78, R79, R100, R124). What concerns both sides is told to both."""
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from contracts.base import to_milliseconds
-from contracts.events.binding import PartnershipBound, SwitchAborted, SwitchStarted
+from contracts.events.billing import (
+    DisputeResolved,
+    FinalBillConfirmed,
+    FinalBillDisputed,
+    FinalBillRecorded,
+    RefundRequested,
+)
+from contracts.events.binding import (
+    ActivationOverdue,
+    ActivationRecorded,
+    PartnershipAgreementUpdated,
+    PartnershipBound,
+    PartnershipResumed,
+    PartnershipSuspended,
+    SwitchAborted,
+    SwitchOverdue,
+    SwitchStarted,
+)
+from contracts.events.closing import (
+    ClosingCompleted,
+    ClosingStalled,
+    DataExportRecorded,
+    PartnershipReactivated,
+    ReactivationDeclined,
+    ReactivationLapsed,
+    ReactivationRequested,
+)
 from contracts.events.invitation import (
     InvitationCancelled,
     InvitationDeclined,
     InvitationExpired,
+    InvitationReminded,
+    InvitationResent,
     InvitationSent,
 )
 from contracts.events.notice import NoticeSent
 from contracts.events.termination import (
+    BlockWaived,
     PartnershipTerminated,
     TerminationApproved,
+    TerminationConfirmed,
     TerminationDecisionRequested,
+    TerminationDraftChecked,
+    TerminationDraftDiscarded,
+    TerminationDrafted,
+    TerminationEscalated,
     TerminationRejected,
+    TerminationStalled,
     TerminationSubmitted,
+    TerminationWithdrawn,
+    VerificationCodeFailed,
+    VerificationCodeSent,
+)
+from contracts.events.upkeep import (
+    ContactsAssigned,
+    CustomerInfoUpdated,
+    ModificationApplied,
+    ModificationCountered,
+    ModificationDeclined,
+    ModificationLapsed,
+    ModificationProposed,
+    PermissionsConfigured,
 )
 from contracts.message import CommandMessage, Event
-from contracts.terms import Side
-from handlers.documents import Customer, Documents, Partner, Partnership
-from handlers.invitation import link
+from contracts.templates import TEMPLATES, TemplateName
+from contracts.terms import Initiator
+from handlers.documents import Customer, Documents, Partner, Partnership, other_side
+from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
+from handlers.states import Invited
 
-BOTH: tuple[Side, ...] = ("partner", "customer")
-CHANNEL = "platform_email"
-"""For all but the invitation, whose channel the partner chooses (R19)."""
+Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
 
 
 class Notice(NamedTuple):
-    """A row of the table: the parties that an event is told to, the template, and what it takes from the event."""
+    """A row of the table: the template, the parties that an event is told to, and whether it is told besides another.
 
-    template: str
-    parties: Callable[[Event], tuple[Side, ...]] = lambda _: BOTH
-    params: tuple[str, ...] = ()
+    What the template is given stands in contracts/templates.py; it has the names of the event's fields.
+    """
+
+    template: TemplateName | Callable[[Event], TemplateName | None]
+    parties: Parties
+    besides: bool = False
+
+    def name(self, event: Event) -> TemplateName | None:
+        """The template; None where an event of this kind need not be told."""
+        return self.template if isinstance(self.template, str) else self.template(event)
 
 
-def _customer(_: Event) -> tuple[Side, ...]:
+def _both(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+    return ("partner", "customer")
+
+
+def _customer(_: Event, __: Partnership) -> tuple[Initiator, ...]:
     return ("customer",)
 
 
-def _decider(event: Event) -> tuple[Side, ...]:
-    return (event.decider,) if isinstance(event, TerminationDecisionRequested) else ()
+def _platform(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+    return ("platform",)
+
+
+def _everybody(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+    return ("partner", "customer", "platform")
+
+
+def _receiver(_: Event, partnership: Partnership) -> tuple[Initiator, ...]:
+    state = partnership.state
+    return (other_side(state.by),) if isinstance(state, Invited) else ()
+
+
+def _decider(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+    return (cast("TerminationDecisionRequested", event).decider,)
+
+
+def _drafter(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+    """A draft is nobody else's business."""
+    return (cast("TerminationDrafted", event).by,)
+
+
+def _activation(event: Event) -> TemplateName:
+    return "activation_done" if cast("ActivationRecorded", event).outcome == "done" else "activation_failed"
+
+
+def _draft(event: Event) -> TemplateName:
+    stage = cast("TerminationDrafted | TerminationDraftChecked", event).draft_stage
+    return "termination_blocked" if stage == "blocked" else "termination_warnings"
+
+
+def _code_needed(event: Event) -> TemplateName | None:
+    return "termination_code_needed" if cast("TerminationConfirmed", event).draft_stage == "code_needed" else None
+
+
+def _exported(event: Event) -> TemplateName:
+    return "data_exported" if cast("DataExportRecorded", event).outcome == "done" else "data_export_failed"
 
 
 NOTICES: dict[type[Event], Notice] = {
-    InvitationSent: Notice("invitation", _customer, ("expires_at",)),
-    InvitationDeclined: Notice("invitation_declined"),
-    InvitationCancelled: Notice("invitation_cancelled"),
-    InvitationExpired: Notice("invitation_expired"),
-    PartnershipBound: Notice("partnership_bound"),
-    SwitchStarted: Notice("switch_started"),
-    SwitchAborted: Notice("switch_aborted"),
-    TerminationSubmitted: Notice("termination_submitted", params=("by", "category")),
-    TerminationDecisionRequested: Notice("termination_decision_requested", _decider, ("decide_by",)),
-    TerminationApproved: Notice("termination_approved", params=("ends_at",)),
-    TerminationRejected: Notice("termination_rejected"),
-    PartnershipTerminated: Notice("partnership_terminated", params=("by", "category")),
+    InvitationSent: Notice("invitation", _receiver),
+    InvitationResent: Notice("invitation", _receiver),
+    InvitationReminded: Notice("invitation_reminder", _receiver),
+    InvitationDeclined: Notice("invitation_declined", _both),
+    InvitationCancelled: Notice("invitation_cancelled", _both),
+    InvitationExpired: Notice("invitation_expired", _both),
+    PartnershipBound: Notice("partnership_bound", _both),
+    ActivationRecorded: Notice(_activation, _both),
+    ActivationOverdue: Notice("activation_overdue", _platform),
+    PartnershipSuspended: Notice("partnership_suspended", _both),
+    PartnershipResumed: Notice("partnership_resumed", _both),
+    PartnershipAgreementUpdated: Notice("agreement_updated", _both),
+    SwitchStarted: Notice("switch_started", _both),
+    SwitchOverdue: Notice("switch_overdue", _platform),
+    SwitchAborted: Notice("switch_aborted", _both),
+    PermissionsConfigured: Notice("permissions_configured", _both),
+    CustomerInfoUpdated: Notice("customer_info_updated", _both),
+    ContactsAssigned: Notice("contacts_assigned", _both),
+    ModificationProposed: Notice("modification_proposed", _both),
+    ModificationCountered: Notice("modification_countered", _both),
+    ModificationApplied: Notice("modification_applied", _both),
+    ModificationDeclined: Notice("modification_declined", _both),
+    ModificationLapsed: Notice("modification_lapsed", _both),
+    TerminationDrafted: Notice(_draft, _drafter),
+    TerminationDraftChecked: Notice(_draft, _drafter),
+    TerminationConfirmed: Notice(_code_needed, _drafter),
+    VerificationCodeSent: Notice("verification_code", _drafter),
+    VerificationCodeFailed: Notice("verification_code_failed", _drafter),
+    TerminationDraftDiscarded: Notice("termination_draft_discarded", _drafter),
+    TerminationSubmitted: Notice("termination_submitted", _both),
+    TerminationDecisionRequested: Notice("termination_decision_requested", _decider),
+    TerminationEscalated: Notice("termination_escalated", _everybody),
+    TerminationApproved: Notice("termination_approved", _both),
+    TerminationRejected: Notice("termination_rejected", _both),
+    TerminationWithdrawn: Notice("termination_withdrawn", _both),
+    TerminationStalled: Notice("termination_stalled", _both),
+    BlockWaived: Notice("block_waived", _both),
+    PartnershipTerminated: Notice("partnership_terminated", _both),
+    ClosingStalled: Notice("closing_stalled", _platform),
+    ClosingCompleted: Notice("closing_completed", _both),
+    FinalBillRecorded: Notice("final_bill_recorded", _customer),
+    FinalBillConfirmed: Notice("final_bill_confirmed", _both, besides=True),
+    FinalBillDisputed: Notice("final_bill_disputed", _both),
+    DisputeResolved: Notice("dispute_resolved", _both),
+    RefundRequested: Notice("refund_requested", _customer, besides=True),
+    DataExportRecorded: Notice(_exported, _customer),
+    ReactivationRequested: Notice("reactivation_requested", _both),
+    ReactivationDeclined: Notice("reactivation_declined", _both),
+    ReactivationLapsed: Notice("reactivation_lapsed", _both),
+    PartnershipReactivated: Notice("partnership_reactivated", _both),
 }
+
+
+# --------------------------------------------------------------------------------------------------------- the telling
 
 
 def notices(documents: Documents, events: tuple[Event, ...], message: CommandMessage) -> tuple[NoticeSent, ...]:
@@ -67,62 +202,40 @@ def notices(documents: Documents, events: tuple[Event, ...], message: CommandMes
     partner, partnership = documents.partner, documents.partnership
     if partner is None or partnership is None:
         return ()
-    last: dict[Side, tuple[Notice, Event]] = {}
+    said: dict[str, tuple[Initiator, TemplateName, Event]] = {}
     for event in events:
-        if notice := NOTICES.get(type(event)):
-            for party in notice.parties(event):
-                last[party] = (notice, event)
+        if (notice := NOTICES.get(type(event))) and (template := notice.name(event)):
+            for party in notice.parties(event, partnership):
+                key = f"{message.id}:{party}:{template}" if notice.besides else f"{message.id}:{party}"
+                said[key] = (party, template, event)
     return tuple(
-        _to_partner(partner, partnership, notice, event, f"{message.id}:{party}")
-        if party == "partner"
-        else _to_customer(partner, partnership, documents.customer, notice, event, notice_id=f"{message.id}:{party}")
-        for party, (notice, event) in last.items()
+        _notice(partner, partnership, documents.customer, party, template, event, notice_id)
+        for notice_id, (party, template, event) in said.items()
     )
 
 
-def _to_partner(partner: Partner, partnership: Partnership, notice: Notice, event: Event, notice_id: str) -> NoticeSent:
-    return NoticeSent(
-        notice_id=notice_id,
-        party="partner",
-        recipient_id=partner.id,
-        channel=CHANNEL,
-        address=partner.contact.contact_email,
-        template=notice.template,
-        language=partner.language,
-        params=_params(partner, partnership, notice, event),
-    )
-
-
-def _to_customer(
+def _notice(
     partner: Partner,
     partnership: Partnership,
     customer: Customer | None,
-    notice: Notice,
+    party: Initiator,
+    template: TemplateName,
     event: Event,
-    *,
     notice_id: str,
 ) -> NoticeSent:
-    invites = isinstance(event, InvitationSent)
-    offer = partnership.offer
-    known = customer.registered_email if customer and not invites else ""
-    channel = offer.channel if invites else CHANNEL
-    return NoticeSent(
-        notice_id=notice_id,
-        party="customer",
-        recipient_id=partnership.customer_id,
-        channel=channel,
-        address=offer.phone if channel == "sms" else known or offer.email,
-        template=notice.template,
-        language=offer.language,
-        params=_params(partner, partnership, notice, event),
-        token=link(partnership.id) if invites else None,
-    )
+    params = {name: _text(event, name) for name in TEMPLATES[template] if name != "token"}
+    if party == "partner":
+        return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
+    if party == "platform":
+        return to_platform(partner, partnership, template, params, notice_id)
+    channel = channel_of(partnership, template)
+    return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _params(partner: Partner, partnership: Partnership, notice: Notice, event: Event) -> dict[str, str]:
-    taken = {name: _text(getattr(event, name)) for name in notice.params}
-    return {"partner_name": partner.contact.name, "company_name": partnership.offer.legal_name, **taken}
-
-
-def _text(value: object) -> str:
-    return to_milliseconds(value) if isinstance(value, datetime) else str(value)
+def _text(event: Event, name: str) -> str:
+    """A field of the event, or of its private part."""
+    values = event.__dict__
+    value = values[name] if name in values else getattr(values.get("private"), name, "")
+    if isinstance(value, datetime):
+        return to_milliseconds(value)
+    return ", ".join(value) if isinstance(value, tuple) else str(value)

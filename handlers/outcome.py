@@ -81,6 +81,7 @@ def _revised(before: Documents, after: Documents) -> Documents:
         _next_revision(before.customer, after.customer),
         _next_revision(before.partnership, after.partnership),
         after.open_offers,
+        after.live_partnerships,
     )
 
 

@@ -1,15 +1,18 @@
 """What the rules leave open, with defaults (conflicts C1 to C12). A value here is never an `if` elsewhere."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contracts.agreement import CaseRules, Characters, Days, OfferRules, Overrides, Sides
 from contracts.base import Contract, ShortText
 from contracts.blocks import BlockItem
 from contracts.message import Role
-from contracts.terms import Category, Initiator, Model, Side
+from contracts.terms import Category, Initiator, Model, Refund, Side
+from contracts.warnings import WARNING_VERSION
 
-Days = Annotated[int, Field(ge=0, le=366)]
+Hours = Annotated[int, Field(ge=0, le=8784)]
+Minutes = Annotated[int, Field(ge=0, le=10080)]
 
 CATEGORIES: dict[Initiator, tuple[Category, ...]] = {
     "customer": ("customer_request", "agreement_early_termination", "direct_billing"),
@@ -17,6 +20,10 @@ CATEGORIES: dict[Initiator, tuple[Category, ...]] = {
     "platform": ("account_violation", "policy_violation"),
 }
 CONSENT: dict[Model, tuple[Side, ...]] = {"reseller": ("customer", "partner"), "referral": ()}
+CODES: dict[Model, tuple[Side, ...]] = {"reseller": ("customer",), "referral": ()}
+SECOND_CHANNELS: dict[str, str] = {"platform_email": "console_message"}
+SILENCE: dict[Side, Literal["approves", "escalates"]] = {"partner": "approves", "customer": "escalates"}
+PLANS: tuple[BlockItem, ...] = ("MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING")
 CHECKS: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
     "reseller": {
         "customer": (
@@ -32,8 +39,6 @@ CHECKS: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
         ),
         "partner": (
             "SETTLEMENTS_OUTSTANDING",
-            "MIGRATION_PLAN_MISSING",
-            "ALTERNATIVE_SERVICE_MISSING",
             "INDEPENDENT_MEMBERS_ATTACHED",
             "RESERVED_INSTANCES_ACTIVE",
             "PARTNER_SUPPORT_PLAN_ACTIVE",
@@ -42,44 +47,139 @@ CHECKS: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
     },
     "referral": {
         "customer": ("ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"),
-        "partner": ("SETTLEMENTS_OUTSTANDING", "MIGRATION_PLAN_MISSING", "ALTERNATIVE_SERVICE_MISSING"),
+        "partner": ("SETTLEMENTS_OUTSTANDING",),
     },
 }
 
 
 class Policy(Contract):
-    """One version of the policy. What has begun keeps the dates that it began with."""
+    """One version of the policy. What has begun keeps the values that it began with (contracts/agreement.py)."""
 
     version: ShortText = "1"
 
+    # The offer -------------------------------------------------------------------------------------------------------
+    who_may_offer: Sides = ("partner",)
+    """C12."""
     roles_that_may_invite: tuple[Role, ...] = (Role.ADMIN, Role.OPERATOR)
     official_channels: tuple[ShortText, ...] = ("platform_email", "console_message", "sms", "console_link")
     """R19."""
+    second_channels: dict[ShortText, ShortText] = SECOND_CHANNELS
+    """By which way a notice goes that did not arrive; where none is named, by platform e-mail."""
     standards_version: ShortText = "1"
     """R8."""
     consent_version: ShortText = "1"
     invitation_days: Days = 30
+    reminder_days: tuple[Days, ...] = (7, 1)
+    """So many days before an invitation expires."""
+    resends_max: Days = 3
+    reserve_on_invite: bool = True
+    offer_purge_days: Days = 90
     identity_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     bound_customers_may_be_invited: bool = True
     """C1: another partner's customer may be invited, and switches if it accepts."""
     own_customers_may_be_invited: bool = False
     """C1."""
+    switch_blocks_run: bool = True
+    """C3."""
+    switch_waives_consent_and_notice: bool = True
+    """C3; else a customer has to end its partnership before it can accept another one."""
+    switch_counts: bool = True
+    """C3."""
+    switch_minutes: Minutes = 60
 
+    # The partnership -------------------------------------------------------------------------------------------------
+    activation_hours: Hours = 24
+    modification_days: Days = 30
+    upkeep_fields: tuple[ShortText, ...] = ("contact_person", "email", "phone")
+    """What a partner may change without being asked (R129)."""
+
+    # Its end ---------------------------------------------------------------------------------------------------------
     roles_that_may_end: tuple[Role, ...] = (Role.ADMIN,)
     """R83."""
-    reason_characters_min: Annotated[int, Field(ge=1, le=4096)] = 10
+    reason_characters_min: Characters = 10
     """R46."""
     categories: dict[Initiator, tuple[Category, ...]] = CATEGORIES
     """R37 to R43."""
-    consent_of_other_side: dict[Model, tuple[Side, ...]] = CONSENT
+    consent_of_other_side: dict[Model, Sides] = CONSENT
     """C2: whose requests need the other side's consent."""
     decision_days: Days = 10
+    silence: dict[Side, Literal["approves", "escalates"]] = SILENCE
+    """C10: what it means that this side does not decide in time."""
     notice_days: Days = 30
-    """R45, R48; a partner's agreement overrides it."""
+    """R45, R48."""
+    requests_of: Sides = ("customer",)
     requests_max: Annotated[int, Field(ge=1, le=32)] = 1
     requests_window_months: Annotated[int, Field(ge=1, le=24)] = 3
-    """R62, C4, C8."""
+    requests_counted: Literal["submitted", "effective"] = "submitted"
+    """R62, C4, C8: whose requests, how many, in how many months; `effective`: rejected and withdrawn ones not."""
     facts_hours_max: Annotated[int, Field(ge=1, le=8784)] = 24
     """An older fact is not known."""
     checks: dict[Model, dict[Side, tuple[BlockItem, ...]]] = CHECKS
-    """C6, C11: what stands in the way, by model and by who asks."""
+    """C6: what stands in the way, by model and by who asks."""
+    plans_of: Sides = ("partner",)
+    """C11: who gives a migration plan and an alternative service."""
+    draft_days: Days = 7
+    warning_version: ShortText = WARNING_VERSION
+    code_of: dict[Model, Sides] = CODES
+    """R77: who enters a code. Where customer service acts, always."""
+    code_minutes: Minutes = 5
+    code_attempts: Annotated[int, Field(ge=1, le=100)] = 5
+    code_lock_minutes: Minutes = 15
+    codes_max: Annotated[int, Field(ge=1, le=100)] = 3
+    stalled_days: Days = 30
+    recheck_hours: Hours = 24
+    initiators_card_hidden: bool = True
+    """R123, C5."""
+
+    # Afterwards ------------------------------------------------------------------------------------------------------
+    retention_days: Days = 30
+    completion_days: Days = 7
+    refund: Refund = "pro_rata"
+    """R102."""
+    bill_confirmation_days: Days = 14
+    reactivation_needs_both: bool = True
+    reactivation_fee: bool = False
+    """R111."""
+    actions_of_ended: tuple[ShortText, ...] = ("view", "delete")
+    """C9, R116."""
+
+    def items(self, model: Model, by: Side) -> tuple[BlockItem, ...]:
+        """What a side's request has to pass (C6, C11)."""
+        checks = self.checks[model][by]
+        return (*checks, *PLANS) if by in self.plans_of else checks
+
+    def with_agreement(self, overrides: Overrides) -> "Policy":
+        """The policy for a partner whose agreement decides some of it."""
+        given = {name: getattr(overrides, name) for name in overrides.model_fields_set}
+        changed = {name: value for name, value in given.items() if value is not None}
+        return self.but(**changed) if changed else self
+
+    def offer_rules(self, *, reserves: bool) -> OfferRules:
+        """What an offer keeps of this."""
+        return OfferRules(
+            policy_version=self.version,
+            reserves=reserves,
+            resends_max=self.resends_max,
+            reminder_days=self.reminder_days,
+            purge_days=self.offer_purge_days,
+        )
+
+    def case_rules(self, model: Model, by: Side, *, assisted: bool = False) -> CaseRules:
+        """What a termination keeps of this."""
+        return CaseRules(
+            policy_version=self.version,
+            warning_version=self.warning_version,
+            items=self.items(model, by),
+            facts_hours_max=self.facts_hours_max,
+            needs_consent=by in self.consent_of_other_side[model],
+            needs_code=assisted or by in self.code_of[model],
+            decision_days=self.decision_days,
+            notice_days=self.notice_days,
+            stalled_days=self.stalled_days,
+            retention_days=self.retention_days,
+            completion_days=self.completion_days,
+            refund=self.refund,
+            bill_confirmation_days=self.bill_confirmation_days,
+            reactivation_needs_both=self.reactivation_needs_both,
+            reactivation_fee=self.reactivation_fee,
+        )

@@ -1,19 +1,19 @@
-"""What a decision about one partnership sees, and the guards that several chapters share."""
+"""What a decision about one partnership sees."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal, TypedDict
+from datetime import datetime
+from typing import TypedDict
 
+from contracts.agreement import CaseRules
 from contracts.blocks import BlockItem
-from contracts.events.facts import QuotaUpdated
 from contracts.events.termination import TerminationDetails
 from contracts.message import CommandMessage
 from contracts.rejections import RejectionCode
-from contracts.terms import Side
+from contracts.terms import Stage, Status
 from handlers.blocks import blocks
 from handlers.decision import Context, Rejected
-from handlers.documents import Customer, Documents, Expired, Live, Partner, Partnership, Switching, Terminated
+from handlers.documents import Customer, Documents, Live, Partner, Partnership
 from handlers.policy import Policy
 
 
@@ -22,6 +22,13 @@ class Ids(TypedDict):
 
     partner_id: str
     customer_id: str | None
+
+
+class Standing(Ids):
+    """And what one names that leaves the status alone."""
+
+    status: Status
+    stage: Stage | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +54,21 @@ class Scene:
         """For the events of this partnership."""
         return {"partner_id": self.partner.id, "customer_id": self.partnership.customer_id}
 
-    def blocks(self, customer: Customer, by: Side, details: TerminationDetails) -> tuple[BlockItem, ...]:
-        """What stands in the way of ending this partnership."""
+    @property
+    def standing(self) -> Standing:
+        """For those that leave its status alone."""
+        state = self.partnership.state
+        return {**self.ids, "status": state.status, "stage": getattr(state, "stage", None)}
+
+    def blocks(
+        self, customer: Customer, rules: CaseRules, details: TerminationDetails, *waived_too: BlockItem
+    ) -> tuple[BlockItem, ...]:
+        """What stands in the way of ending this partnership. What was waived is not even looked at."""
         bond = Live(partnership_id=self.id, partner_id=self.partner.id, model=self.partnership.model)
-        return blocks(customer, bond, by, details, policy=self.policy, now=self.now)
+        waived = (*self.partnership.waived, *waived_too)
+        checks = tuple(item for item in rules.items if item not in waived) if waived else rules.items
+        found = blocks(customer, bond, checks, details, facts_hours_max=rules.facts_hours_max, now=self.now)
+        return tuple(item for item in found if item not in waived) if waived else found
 
 
 def scene_of(documents: Documents, message: CommandMessage, context: Context) -> Scene | Rejected:
@@ -70,56 +88,3 @@ def scene_of(documents: Documents, message: CommandMessage, context: Context) ->
         context.policy,
         context.token,
     )
-
-
-def not_allowed(partnership: Partnership) -> Rejected:
-    """The status does not allow the command; R118: after the end nothing is allowed."""
-    state = partnership.state
-    match state:
-        case Terminated():
-            return Rejected(RejectionCode.PARTNERSHIP_READ_ONLY)
-        case Switching():
-            return Rejected(RejectionCode.SWITCH_IN_PROGRESS, {"switch_id": state.switch_id})
-        case Expired(cause="verification_exhausted"):
-            return Rejected(RejectionCode.VERIFICATION_EXHAUSTED)
-        case _:
-            stage = getattr(state, "stage", None)
-            return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"status": state.status, "stage": stage})
-
-
-def no_reason(reason: str | None, characters_min: int = 1) -> Rejected | None:
-    """A reason must be given (R46, R121)."""
-    if len((reason or "").strip()) >= characters_min:
-        return None
-    return Rejected(RejectionCode.REASON_REQUIRED, {"characters_min": characters_min})
-
-
-def partner_may_bind(partner: Partner) -> Rejected | None:
-    """Only an active partner without negative records may invite and be accepted (R3, R4)."""
-    if partner.status != "active":
-        return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": partner.status})
-    if partner.negative_records:
-        return Rejected(RejectionCode.PARTNER_NEGATIVE_RECORD, {"negative_records": partner.negative_records})
-    return None
-
-
-QuotaCause = Literal[
-    "limit_changed", "invitation_sent", "invitation_closed", "partnership_bound", "partnership_terminated"
-]
-
-
-def quota_updated(partner: Partner, cause: QuotaCause, *, bound: int = 0, reserved: int = 0) -> QuotaUpdated:
-    """The partner's quota after one step (R59)."""
-    quota = partner.quota
-    return QuotaUpdated(
-        partner_id=partner.id,
-        limit=quota.limit,
-        bound=quota.bound + bound,
-        reserved=quota.reserved + reserved,
-        cause=cause,
-    )
-
-
-def in_days(now: datetime, days: int) -> datetime:
-    """So many times 24 hours later."""
-    return now + timedelta(days=days)

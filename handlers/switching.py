@@ -3,30 +3,39 @@
 The switch stands on the customer, and each step counts only while it does; what comes late changes nothing.
 """
 
+from datetime import timedelta
+
+from contracts.agreement import CaseRules
 from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
-from contracts.events.binding import (
-    BillingSwitched,
-    PartnershipBound,
-    SwitchAborted,
-    SwitchBlocked,
-    SwitchCompleted,
-)
-from contracts.events.termination import PartnershipTerminated, Successor, TerminationDetails
+from contracts.events.billing import BillingSwitched
+from contracts.events.binding import PartnershipBound, SwitchAborted, SwitchBlocked, SwitchCompleted
+from contracts.events.termination import Successor, TerminationDetails
 from contracts.message import SYSTEM, Event
+from contracts.terms import Model
 from handlers.decision import Accepted, Decision, Internal
-from handlers.documents import Active, Customer, InNotice, PendingDecision, Switch
-from handlers.scene import Scene, quota_updated
+from handlers.documents import Customer, Switch
+from handlers.ending import End, ended
+from handlers.guards import quota_updated
+from handlers.policy import Policy
+from handlers.scene import Scene
+from handlers.states import Active, Ending, Suspended
 
 
-def bound(scene: Scene, customer: Customer, from_partner_id: str | None) -> tuple[Event, ...]:
-    """R28 to R30, R57: the association, its place in the quota, and who bills from now on.
+def bound(scene: Scene, customer: Customer, from_partner_id: str | None, *, reserved: bool) -> tuple[Event, ...]:
+    """R28 to R31, R57: the association, its place in the quota, and who bills from now on.
 
-    The reserved place becomes a bound one, also above a limit that was lowered meanwhile.
+    A reserved place becomes a bound one, also above a limit that was lowered meanwhile.
     """
     partner_id = scene.partner.id
     return (
-        PartnershipBound(partner_id=partner_id, customer_id=customer.id, model=scene.partnership.model),
-        quota_updated(scene.partner, "partnership_bound", bound=+1, reserved=-1),
+        PartnershipBound(
+            partner_id=partner_id,
+            customer_id=customer.id,
+            model=scene.partnership.model,
+            activation_due_at=scene.now + timedelta(hours=scene.policy.activation_hours),
+            agreement_ends_at=scene.partner.agreement.ends_at,
+        ),
+        quota_updated(scene.partner, "partnership_bound", bound=+1, reserved=-1 if reserved else 0),
         BillingSwitched(
             partner_id=partner_id,
             customer_id=customer.id,
@@ -45,9 +54,10 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
         return Accepted()
     complete = CompleteSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id)
     go_on = (Internal(complete, command.to_partnership_id, command.to_partner_id),)
-    if not isinstance(state, Active | PendingDecision | InNotice):
+    if not isinstance(state, Active | Suspended | Ending):
         return Accepted(internal=go_on)  # it ended by itself in the meantime
-    if items := scene.blocks(customer, "customer", TerminationDetails()):
+    rules = switch_rules(scene.policy, scene.partnership.model, blocks_run=command.blocks_run)
+    if items := scene.blocks(customer, rules, TerminationDetails()):
         abort = AbortSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id, items=items)
         blocked = SwitchBlocked(
             **scene.ids, status=state.status, stage=state.stage, switch_id=command.switch_id, items=items
@@ -59,10 +69,22 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
         partner_id=command.to_partner_id,
         model=command.to_model,
     )
-    terminated = PartnershipTerminated(
-        **scene.ids, by="customer", category="partner_switch", billing_mode="partner", counted=True, successor=successor
+    end = End(
+        by="customer",
+        category="renewal" if command.renewal else "partner_switch",
+        reason="",
+        choice="partner",
+        rules=rules,
+        counted=command.counts,
+        successor=successor,
     )
-    return Accepted((terminated, quota_updated(scene.partner, "partnership_terminated", bound=-1)), go_on)
+    return Accepted(ended(scene, customer, end), go_on)
+
+
+def switch_rules(policy: Policy, model: Model, *, blocks_run: bool) -> CaseRules:
+    """C3: the customer's checks, but nobody writes plans for a switch."""
+    rules = policy.case_rules(model, "customer")
+    return rules.but(items=policy.checks[model]["customer"] if blocks_run else ())
 
 
 def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
@@ -80,7 +102,7 @@ def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
         from_partnership_id=switch.from_partnership_id,
         from_partner_id=switch.from_partner_id,
     )
-    return Accepted((*bound(scene, customer, from_partner_id), completed))
+    return Accepted((*bound(scene, customer, from_partner_id, reserved=True), completed))
 
 
 def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:

@@ -10,7 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
+from contracts.business import BillPeriod
+from contracts.commands.binding import SuspendPartnership
+from contracts.commands.closing import ConfirmFinalBill, RecordClosingStep, RecordFinalBill
 from contracts.commands.facts import CustomerFacts, RegisterPartner, ReportCustomerStanding, ReportPartnerStanding
+from contracts.commands.internal import DeadlineReached
 from contracts.commands.invitation import (
     AcceptInvitation,
     CancelInvitation,
@@ -19,17 +23,35 @@ from contracts.commands.invitation import (
     OpenInvitation,
     RecordIdentityVerification,
 )
-from contracts.commands.termination import DecideTermination, RequestTermination
+from contracts.commands.termination import (
+    Checklist,
+    ConfirmTermination,
+    DecideTermination,
+    OnBehalf,
+    RequestTermination,
+    SendVerificationCode,
+    SubmitVerificationCode,
+)
+from contracts.deadlines import DeadlineKind
+from contracts.events.closing import PersonalDataPurged
 from contracts.events.notice import NoticeSent
-from contracts.message import SYSTEM, Actor, Command, CommandMessage, Event, Party, Role
+from contracts.events.termination import TerminationApproved, TerminationSubmitted
+from contracts.message import SYSTEM, Actor, Command, CommandMessage, Event, Party, Role, Route
 from contracts.rejections import CommandRejected, RejectionCode
 from contracts.standing import Dealings
+from contracts.templates import ALWAYS_GIVEN, TEMPLATES
+from contracts.terms import Side
+from handlers.deadlines import deadlines
 from handlers.decision import Context, Internal
 from handlers.documents import Customer, Document, Documents, Partner, Partnership, needs
 from handlers.evolve import evolve_customer, evolve_partner, evolve_partnership
+from handlers.keeping import redacted
 from handlers.outcome import Outcome, StampedEvent, outcome
 from handlers.policy import Policy
+from handlers.states import Invited, Purged, Switching
+from handlers.verification import shown
 
+LIVING = ("active", "suspended", "ending")
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 """When every story begins."""
 
@@ -70,7 +92,32 @@ class Adopt:
     policy: Policy
 
 
-Step = Send | Wait | Deliver | Adopt
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One side asks for the end, to the submission: request, confirm, and the code where one is needed."""
+
+    request: Send
+    confirm: Send
+
+    def but(self, **changes: Any) -> "Ask":
+        return replace(self, request=self.request.but(**changes), confirm=self.confirm.but(**changes))
+
+
+@dataclass(frozen=True, slots=True)
+class Enter:
+    """The code that was sent last is entered; or another one."""
+
+    send: Send
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """Everything that is due by now comes, the earliest first; or only deadlines of one kind."""
+
+    kind: DeadlineKind | None = None
+
+
+Step = Send | Wait | Deliver | Adopt | Ask | Enter | Reach
 
 
 def later(**duration: float) -> Wait:
@@ -79,6 +126,16 @@ def later(**duration: float) -> Wait:
 
 def delivered() -> Deliver:
     return Deliver()
+
+
+def reached(kind: DeadlineKind | None = None) -> Reach:
+    return Reach(kind)
+
+
+def deadline(kind: DeadlineKind, due_at: datetime, partner: str = "p1", customer: str = "c1", number: int = 1) -> Send:
+    """One that the scheduler appends, whether or not it still stands."""
+    command = DeadlineReached(actor=SYSTEM, kind=kind, due_at=due_at, sequence=number)
+    return Send(command, pair(partner, customer), partner)
 
 
 def policy(**changes: Any) -> Adopt:
@@ -198,24 +255,85 @@ def cancel(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
     return Send(command, pair(partner, customer), partner)
 
 
-def customer_asks(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
-    data: dict[str, Any] = {
-        "actor": customer_user(customer),
-        "category": "customer_request",
-        "reason": "we take our business elsewhere",
-    }
-    return Send(RequestTermination(**data | changes), pair(partner, customer), partner)
+def on(command: type[Command], actor: Actor, partner: str = "p1", customer: str = "c1", **data: Any) -> Send:
+    """Any command about a partnership."""
+    return Send(command(actor=actor, **data), pair(partner, customer), partner)
 
 
-def partner_asks(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
+def by_partner(command: type[Command], partner: str = "p1", customer: str = "c1", **data: Any) -> Send:
+    return on(command, **{"actor": partner_user(partner), "partner": partner, "customer": customer, **data})
+
+
+def by_customer(command: type[Command], partner: str = "p1", customer: str = "c1", **data: Any) -> Send:
+    return on(command, **{"actor": customer_user(customer), "partner": partner, "customer": customer, **data})
+
+
+def by_platform(command: type[Command], partner: str = "p1", customer: str = "c1", **data: Any) -> Send:
+    return on(command, PLATFORM, partner, customer, **data)
+
+
+def by_system(command: type[Command], partner: str = "p1", customer: str = "c1", **data: Any) -> Send:
+    return on(command, SYSTEM, partner, customer, **data)
+
+
+def by_support(
+    command: type[Command], side: Side = "customer", partner: str = "p1", customer: str = "c1", **data: Any
+) -> Send:
+    account = (
+        (customer, f"office@{customer}.example") if side == "customer" else (partner, f"{partner}@partner.example")
+    )
+    behalf = OnBehalf(side=side, account_id=account[0], registered_email=account[1])
+    fields: dict[str, Any] = {"actor": SUPPORT, "route": Route.ASSISTED_PHONE, "on_behalf": behalf, **data}
+    return on(command, partner=partner, customer=customer, **fields)
+
+
+SUPPORT = Actor(kind=Party.SUPPORT, party_id="support", user_id="support-user", role=Role.OPERATOR)
+READ = Checklist(warnings_read=True, data_backed_up=True, bill_checked=True, support_known=True)
+
+
+def customer_requests(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
+    data: dict[str, Any] = {"category": "customer_request", "reason": "we take our business elsewhere"}
+    return by_customer(RequestTermination, partner, customer, **data | changes)
+
+
+def partner_requests(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
     data: dict[str, Any] = {
-        "actor": partner_user(partner),
         "category": "partner_business_adjustment",
         "reason": "we leave this market",
         "migration_plan": "export by the end of the month",
         "alternative_service": "direct account",
     }
-    return Send(RequestTermination(**data | changes), pair(partner, customer), partner)
+    return by_partner(RequestTermination, partner, customer, **data | changes)
+
+
+def customer_confirms(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
+    data: dict[str, Any] = {"warning_version": "1", "checklist": READ}
+    return by_customer(ConfirmTermination, partner, customer, **data | changes)
+
+
+def partner_confirms(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
+    data: dict[str, Any] = {"warning_version": "1", "checklist": READ}
+    return by_partner(ConfirmTermination, partner, customer, **data | changes)
+
+
+def customer_gets_code(partner: str = "p1", customer: str = "c1", **changes: Any) -> Send:
+    return by_customer(SendVerificationCode, partner, customer, **changes)
+
+
+def customer_enters(partner: str = "p1", customer: str = "c1", code: str | None = None, **changes: Any) -> Enter:
+    return Enter(by_customer(SubmitVerificationCode, partner, customer, code=code or "latest", **changes))
+
+
+def customer_asks(partner: str = "p1", customer: str = "c1", **changes: Any) -> Ask:
+    choice = {"billing_mode": changes.pop("billing_mode", None)}
+    who = {"actor": changes["actor"]} if "actor" in changes else {}
+    return Ask(customer_requests(partner, customer, **changes), customer_confirms(partner, customer, **choice, **who))
+
+
+def partner_asks(partner: str = "p1", customer: str = "c1", **changes: Any) -> Ask:
+    choice = {"billing_mode": changes.pop("billing_mode", None)}
+    who = {"actor": changes["actor"]} if "actor" in changes else {}
+    return Ask(partner_requests(partner, customer, **changes), partner_confirms(partner, customer, **choice, **who))
 
 
 def platform_ends(partner: str = "p1", customer: str = "c1") -> Send:
@@ -230,7 +348,7 @@ def partner_decides(partner: str = "p1", customer: str = "c1", *, approve: bool 
 
 
 def customer_decides(partner: str = "p1", customer: str = "c1", *, approve: bool = True, **changes: Any) -> Send:
-    data: dict[str, Any] = {"actor": customer_user(customer), "approve": approve}
+    data: dict[str, Any] = {"actor": customer_user(customer), "approve": approve, "warning_version": "1"}
     command = DecideTermination(**data | changes)
     return Send(command, pair(partner, customer), partner)
 
@@ -242,7 +360,24 @@ VERIFIED = (*OPENED, verified())
 BOUND = (*VERIFIED, accept())
 PENDING = (*BOUND, customer_asks())
 IN_NOTICE = (registered(notice_days=30), *PENDING[1:], partner_decides())
+STALLED = (*PENDING, facts(account_in_arrears=True), partner_decides())
+DRAFTED = (*BOUND, customer_requests())
+BLOCKED = (*BOUND, facts(account_in_arrears=True), customer_requests())
+CODE_NEEDED = (*DRAFTED, customer_confirms())
+CODE_SENT = (*CODE_NEEDED, customer_gets_code())
+SUSPENDED = (*BOUND, by_platform(SuspendPartnership, reason="the account is under investigation"))
 TERMINATED = (*PENDING, partner_decides())
+BILLED = (
+    *TERMINATED,
+    by_system(RecordFinalBill, amount=-1200, currency="EUR", period=BillPeriod(starts_at=NOON, ends_at=NOON)),
+)
+CLOSED = (
+    *BILLED,
+    by_customer(ConfirmFinalBill),
+    by_system(RecordClosingStep, step="billing", outcome="done"),
+    by_system(RecordClosingStep, step="data", outcome="done"),
+)
+PURGED = (*CLOSED, later(days=30), reached("retention_end"))
 PROMPTED = (*BOUND, registered("p2"), invite("p2"), opened("p2"), verified("p2"))
 SWITCHING = (*PROMPTED, switch())
 
@@ -271,6 +406,7 @@ class World:
     journal: list[Entry] = field(default_factory=list)
     internal: list[Internal] = field(default_factory=list)
     commands: int = 0
+    log: list[tuple[CommandMessage, Outcome, datetime]] = field(default_factory=list)
 
     def do(self, step: Step) -> list[Outcome]:
         match step:
@@ -280,6 +416,12 @@ class World:
                 self.now += step.duration
             case Adopt():
                 self.policy = step.policy
+            case Ask():
+                return self.ask(step)
+            case Enter():
+                return [self.send(self.with_code(step.send))]
+            case Reach():
+                return self.reach(step.kind)
             case Deliver():
                 outcomes = []
                 while self.internal:
@@ -288,12 +430,58 @@ class World:
                 return outcomes
         return []
 
+    def ask(self, step: Ask) -> list[Outcome]:
+        """What came of the last of its commands, or of the first that was refused."""
+        code = step.confirm.command.actor
+        subject, partner_id = step.request.subject, step.request.partner_id
+        chain = (
+            step.request,
+            step.confirm,
+            Send(SendVerificationCode(actor=code), subject, partner_id),
+            Send(SubmitVerificationCode(actor=code, code="latest"), subject, partner_id),
+        )
+        last = self.send(chain[0])
+        for send in chain[1:]:
+            submitted = any(isinstance(e.event, TerminationSubmitted | TerminationApproved) for e in last.events)
+            if last.rejection is not None or submitted:
+                break
+            last = self.send(self.with_code(send))
+        return [last]
+
+    def with_code(self, send: Send) -> Send:
+        """The code as the message brings it."""
+        if not isinstance(send.command, SubmitVerificationCode) or send.command.code != "latest":
+            return send
+        partnership = self.partnerships.get(send.subject)
+        return send.but(code=shown("code", token("code", send.subject, partnership.codes if partnership else 0)))
+
+    def reach(self, kind: DeadlineKind | None) -> list[Outcome]:
+        """As the scheduler does it: whatever is due, until nothing is."""
+        outcomes: list[Outcome] = []
+        while due := self.due(kind):
+            due_at, partnership, name, sequence = min(due)
+            command = DeadlineReached(actor=SYSTEM, kind=name, due_at=due_at, sequence=sequence)
+            result = self.send(Send(command, partnership, self.partnerships[partnership].partner_id))
+            assert result.events, f"{name} has come, and nothing was done about it"
+            outcomes.append(result)
+        return outcomes
+
+    def due(self, kind: DeadlineKind | None) -> list[tuple[datetime, str, DeadlineKind, int]]:
+        return [
+            (line.due_at, partnership.id, line.kind, line.sequence)
+            for partnership in self.partnerships.values()
+            if partnership.next_due_at is not None and partnership.next_due_at <= self.now
+            for line in deadlines(partnership)
+            if line.due_at <= self.now and kind in (None, line.kind)
+        ]
+
     def send(self, step: Send) -> Outcome:
         self.commands += 1
         message = CommandMessage(step.id or f"command-{self.commands}", step.subject, step.partner_id, step.command)
         before = self.load(message)
         result = outcome(before, message, Context(self.now, self.policy, token))
-        if result.rejection is None:
+        self.log.append((message, result, self.now))
+        if result.rejection is None and (result.events or result.internal):
             self.store(before, result)
         return result
 
@@ -307,6 +495,13 @@ class World:
             self.customers.get(customer_id or ""),
             partnership,
             tuple(offer.id for offer in self.partnerships.values() if keys.intersection(offer.open_keys)),
+            tuple(
+                p.id
+                for p in self.partnerships.values()
+                if p.partner_id == needed.partner_id and p.state.status in LIVING
+            )
+            if needed.live_partnerships
+            else (),
         )
 
     def store(self, before: Documents, result: Outcome) -> None:
@@ -328,30 +523,54 @@ class World:
         """What must hold after every story."""
         self.check_fold()
         self.check_sequences()
+        self.check_notices()
+        for partnership in self.partnerships.values():
+            assert partnership.next_due_at == min((d.due_at for d in deadlines(partnership)), default=None)
         for partner in self.partners.values():
             mine = [p for p in self.partnerships.values() if p.partner_id == partner.id]
-            bound = sum(p.state.status in ("active", "ending") for p in mine)
-            reserved = sum(p.state.status in ("invited", "switching") for p in mine)
+            bound = sum(p.state.status in LIVING for p in mine)
+            reserved = sum(
+                p.state.reserved if isinstance(p.state, Invited) else isinstance(p.state, Switching) for p in mine
+            )
             # Between the end of the old side and the binding of the new one nothing is counted twice or not at all.
             assert (partner.quota.bound, partner.quota.reserved) == (bound, reserved)
         for customer in self.customers.values():
             live = [
-                p.id
-                for p in self.partnerships.values()
-                if p.customer_id == customer.id and p.state.status in ("active", "ending")
+                p.id for p in self.partnerships.values() if p.customer_id == customer.id and p.state.status in LIVING
             ]
             assert len(live) <= 1
             if customer.switch is None:
                 assert live == ([customer.live.partnership_id] if customer.live else [])
 
+    def check_notices(self) -> None:
+        """Each template is given what the contract says."""
+        for entry in self.journal:
+            for notice in (stamped.event for stamped in entry.events):
+                if isinstance(notice, NoticeSent):
+                    given = {*notice.params, *(("token",) if notice.token else ())}
+                    wanted = {*ALWAYS_GIVEN, *TEMPLATES[notice.template]} - ({"token"} if not notice.token else set())
+                    assert given == wanted, notice
+
     def check_fold(self) -> None:
-        """P4, as `verify` does it: each document alone, from the entries that name it, from what was stored."""
+        """P4, as `verify` does it: each document alone, from the entries that name it, from what was stored.
+
+        What was purged is folded from redacted events: nothing that was personal may be needed for it.
+        """
+        gone = {p.id for p in self.partnerships.values() if isinstance(p.state, Purged)}
+        customers_gone = {
+            entry_event.event.customer_id
+            for entry in self.journal
+            for entry_event in entry.events
+            if isinstance(entry_event.event, PersonalDataPurged) and entry_event.event.customer_gone
+        }
         folds: dict[tuple[type[Document], str], Document | None] = {}
         for entry in self.journal:
             for kind, document_id, rev in entry.changed:
                 document: Any = folds.get((kind, document_id))
                 for event in entry.events:
                     stored = as_stored(event.event)
+                    if event.subject in gone:
+                        stored = redacted(stored, customer_gone=getattr(stored, "customer_id", None) in customers_gone)
                     document = EVOLVE[kind](document, event.subject, stored, entry.at)
                 folds[kind, document_id] = document.but(rev=rev)
         everything: Iterable[Document] = (

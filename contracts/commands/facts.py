@@ -4,9 +4,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from contracts.agreement import Overrides
 from contracts.base import Contract, Count, EMail, Moment, ShortText
 from contracts.message import Command
-from contracts.standing import Dealings
+from contracts.standing import BillingCycle, Dealings
 from contracts.terms import AccountStatus, Language, PartnerStatus
 from contracts.topics import TopicName
 
@@ -34,6 +35,21 @@ class ReportPartnerStanding(Command):
     quota_limit: Count | None = None
 
 
+class UpdateAgreement(Command):
+    """The partner's agreement as of `as_of`, whole (R41).
+
+    When it ends, what it decides instead of the policy, and whom customers find at the partner (R35, R117).
+    """
+
+    TOPIC: ClassVar[TopicName] = TopicName.FACTS
+
+    as_of: Moment
+    ends_at: Moment | None = None
+    overrides: Overrides = Overrides()
+    management_team: Annotated[tuple[ShortText, ...], Field(max_length=16)] = ()
+    support_contact: ShortText = ""
+
+
 class CustomerFacts(Contract):
     """What concerns the customer as a whole (R6, R7, R64 to R66, R68)."""
 
@@ -54,3 +70,5 @@ class ReportCustomerStanding(Command):
     as_of: Moment
     facts: CustomerFacts = CustomerFacts()
     dealings: Annotated[tuple[Dealings, ...], Field(max_length=16)] = ()
+    billing_cycle: BillingCycle | None = None
+    """The customer's current one (R101)."""

@@ -1,11 +1,12 @@
-"""Commands that the worker gives itself, in the lane log only: a switch joins decisions of two lanes."""
+"""Commands that the worker gives itself, in the lane log only: they join decisions of two lanes, or come in time."""
 
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from contracts.base import Id
+from contracts.base import Count, Id, Moment
 from contracts.blocks import BlockItem
+from contracts.deadlines import DeadlineKind
 from contracts.message import Command
 from contracts.terms import Model
 from contracts.topics import TopicName
@@ -21,6 +22,10 @@ class EndForSwitch(Command):
     to_partnership_id: Id
     to_partner_id: Id
     to_model: Model
+    blocks_run: bool = True
+    counts: bool = True
+    renewal: bool = False
+    """C1, C3: as the policy said when it was accepted."""
 
 
 class CompleteSwitch(Command):
@@ -40,3 +45,27 @@ class AbortSwitch(Command):
     switch_id: Id
     customer_id: Id
     items: Annotated[tuple[BlockItem, ...], Field(max_length=16)]
+
+
+class RecheckTermination(Command):
+    """To the partner's lane: facts have come that a stalled termination may have waited for."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LANES
+
+
+class ApplyAgreement(Command):
+    """To one partnership of a partner whose agreement ends at another time."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LANES
+
+    agreement_ends_at: Moment | None = None
+
+
+class DeadlineReached(Command):
+    """A deadline of a partnership has come. `sequence` tells apart what comes due twice at one time."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LANES
+
+    kind: DeadlineKind
+    due_at: Moment
+    sequence: Count

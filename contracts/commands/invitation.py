@@ -4,12 +4,12 @@ from typing import ClassVar
 
 from contracts.base import EMail, Id, LongText, ShortText
 from contracts.message import Command
-from contracts.terms import Language, Model, Purpose
+from contracts.terms import CustomerKind, Language, Model, Purpose
 from contracts.topics import TopicName
 
 
 class InviteCustomer(Command):
-    """A partner offers a partnership. R9 to R14 are optional here so that a gap is refused and not unreadable (R15)."""
+    """One side offers a partnership (C12). R9 to R14 are optional: a gap is refused and not unreadable (R15)."""
 
     TOPIC: ClassVar[TopicName] = TopicName.INVITATION_COMMANDS
 
@@ -26,6 +26,18 @@ class InviteCustomer(Command):
     standards_version: ShortText | None = None
     language: Language = "en"
     customer_id: Id | None = None
+    consent_version: ShortText | None = None
+    """Of the terms: where the customer makes the offer, it consents to them by that (C12)."""
+    switch_confirmed: bool = False
+    """Where the customer makes the offer and has another partner (R26)."""
+
+
+class ResendInvitation(Command):
+    """The partner has the invitation sent again, with a new link; the old one is void."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.INVITATION_COMMANDS
+
+    channel: ShortText | None = None
 
 
 class OpenInvitation(Command):
@@ -44,11 +56,14 @@ class RecordIdentityVerification(Command):
     customer_id: Id
     legal_name: ShortText
     registered_email: EMail
+    registered_phone: ShortText = ""
+    admin_contact: ShortText = ""
+    kind: CustomerKind = "standalone"
     passed: bool
 
 
 class AcceptInvitation(Command):
-    """The customer confirms the partnership, and the switch if it has another partner (R25 to R27)."""
+    """Who got the offer confirms it; a customer with another partner the switch too (R25 to R27)."""
 
     TOPIC: ClassVar[TopicName] = TopicName.INVITATION_COMMANDS
 
@@ -57,7 +72,7 @@ class AcceptInvitation(Command):
 
 
 class DeclineInvitation(Command):
-    """The customer says no."""
+    """Who got the offer says no."""
 
     TOPIC: ClassVar[TopicName] = TopicName.INVITATION_COMMANDS
 
@@ -65,7 +80,7 @@ class DeclineInvitation(Command):
 
 
 class CancelInvitation(Command):
-    """The partner takes its offer back."""
+    """Who made the offer takes it back."""
 
     TOPIC: ClassVar[TopicName] = TopicName.INVITATION_COMMANDS
 

@@ -1,38 +1,51 @@
 """The bond between a partner and a customer, and its handing over from one partner to another."""
 
-from typing import Annotated, ClassVar, Literal
+from typing import Literal
 
 from pydantic import Field
 
-from contracts.base import Id
-from contracts.blocks import BlockItem
-from contracts.events.partnership import PartnershipEvent
-from contracts.message import Event
-from contracts.terms import BillingMode, LiveStage, LiveStatus, Model
-from contracts.topics import TopicName
-
-Items = Annotated[tuple[BlockItem, ...], Field(max_length=16)]
+from contracts.agreement import Items
+from contracts.base import Id, Moment
+from contracts.events.partnership import PartnershipEvent, SteadyEvent, Why
+from contracts.terms import LiveStage, LiveStatus, Model
 
 
 class PartnershipBound(PartnershipEvent):
-    """The association is established (R28, R30); the account's activation is awaited (R31)."""
+    """The association is established (R28, R30); the account's activation is asked for (R31)."""
 
     status: Literal["active"] = "active"
     stage: Literal["activation_pending"] = "activation_pending"
     model: Model
+    activation_due_at: Moment
+    agreement_ends_at: Moment | None = None
 
 
-class BillingSwitched(Event):
-    """Who bills the customer from now on (R57)."""
+class ActivationRecorded(SteadyEvent):
+    """The account was activated, or could not be (R31)."""
 
-    TOPIC: ClassVar[TopicName] = TopicName.BILLING_EVENTS
+    outcome: Literal["done", "failed"]
 
-    partner_id: Id
-    customer_id: Id
-    from_mode: BillingMode
-    from_partner_id: Id | None = None
-    to_mode: BillingMode
-    to_partner_id: Id | None = None
+
+class ActivationOverdue(SteadyEvent):
+    """Nobody has said in time whether the account was activated; the platform is told."""
+
+
+class PartnershipSuspended(SteadyEvent):
+    """The platform has suspended the partnership (R39)."""
+
+    private: Why | None = Field(default=None, exclude=True)
+
+
+class PartnershipResumed(SteadyEvent):
+    """The suspension is over."""
+
+    private: Why | None = Field(default=None, exclude=True)
+
+
+class PartnershipAgreementUpdated(SteadyEvent):
+    """The agreement behind this partnership ends at another time, or no longer (R41)."""
+
+    agreement_ends_at: Moment | None = None
 
 
 class SwitchStarted(PartnershipEvent):
@@ -42,6 +55,14 @@ class SwitchStarted(PartnershipEvent):
     switch_id: Id
     from_partnership_id: Id
     from_partner_id: Id
+    overdue_at: Moment
+
+
+class SwitchOverdue(PartnershipEvent):
+    """The switch takes longer than it may; the platform is told."""
+
+    status: Literal["switching"] = "switching"
+    switch_id: Id
 
 
 class SwitchBlocked(PartnershipEvent):

@@ -4,13 +4,15 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
+from contracts.agreement import Overrides
 from contracts.base import Contract, Count, EMail, Id, Moment, ShortText
+from contracts.events.partnership import Why
 from contracts.message import Event
-from contracts.standing import Fact, FactName
+from contracts.standing import BillingCycle, Fact, FactName
 from contracts.terms import Language, PartnerStatus
 from contracts.topics import TopicName
 
-PartnerFactName = Literal["status", "negative_records", "quota_limit"]
+PartnerFactName = Literal["status", "negative_records", "quota_limit", "agreement"]
 
 
 class PartnerContact(Contract):
@@ -47,10 +49,43 @@ class PartnerStandingRecorded(Event):
     superseded: tuple[PartnerFactName, ...]
 
 
+class AgreementContacts(Contract):
+    """Whom a partner's customers find at the partner."""
+
+    management_team: tuple[ShortText, ...] = ()
+    support_contact: ShortText = ""
+
+
+class AgreementUpdated(Event):
+    """A report about a partner's agreement. `superseded`: it was older than what is known, and changed nothing."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LIFECYCLE_EVENTS
+    SUBJECT = "partner"
+
+    partner_id: Id
+    as_of: Moment
+    superseded: bool
+    ends_at: Moment | None = None
+    overrides: Overrides = Overrides()
+    private: AgreementContacts | None = Field(default=None, exclude=True)
+
+
+class ExtraRequestGranted(Event):
+    """The platform allows the customer one termination request more (R62, C4)."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LIFECYCLE_EVENTS
+    SUBJECT = "customer"
+
+    customer_id: Id
+    extra_requests: Count
+    private: Why | None = Field(default=None, exclude=True)
+
+
 class RecordedFacts(Contract):
     """The facts themselves: a customer's arrears are nobody else's business."""
 
     facts: tuple[Fact, ...] = ()
+    billing_cycle: BillingCycle | None = None
 
 
 class CustomerStandingRecorded(Event):
@@ -83,4 +118,6 @@ class QuotaUpdated(Event):
         "invitation_closed",
         "partnership_bound",
         "partnership_terminated",
+        "partnership_reactivated",
+        "switch_started",
     ]

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from contracts.agreement import OfferRules
 from contracts.base import Contract, Count, EMail, Id, LongText, Moment, ShortText
 from contracts.events.partnership import PartnershipEvent, Why
-from contracts.terms import InvitedStage, Language, Model, Purpose
+from contracts.terms import CustomerKind, InvitedStage, Language, Model, Purpose, Side
 
 
 class OfferDetails(Contract):
-    """What the partner wrote about the company that it invites (R9 to R14), and how the invitation goes out."""
+    """What the offer says about the company (R9 to R14), and how the invitation goes out."""
 
     legal_name: ShortText = ""
     contact_person: ShortText = ""
@@ -24,15 +25,42 @@ class OfferDetails(Contract):
 
 
 class InvitationSent(PartnershipEvent):
-    """A partner has offered a partnership (R16 to R19)."""
+    """A partnership was offered (R16 to R19). Who makes the offer as a known customer is `verified` already (C12)."""
 
     status: Literal["invited"] = "invited"
-    stage: Literal["sent"] = "sent"
+    stage: Literal["sent", "verified", "switch_prompted"] = "sent"
+    by: Side = "partner"
     purpose: Purpose
     model: Model
     standards_version: ShortText
     expires_at: Moment
+    rules: OfferRules
+    switch_confirmed: bool = False
     private: OfferDetails | None = Field(default=None, exclude=True)
+
+
+class NewChannel(Contract):
+    """How the invitation goes out from now on; empty: as before."""
+
+    channel: ShortText = ""
+
+
+class InvitationResent(PartnershipEvent):
+    """The invitation goes out again with the link of this number. Whoever came in by an older one is outside again."""
+
+    status: Literal["invited"] = "invited"
+    stage: InvitedStage
+    number: Count
+    private: NewChannel | None = Field(default=None, exclude=True)
+
+
+class InvitationReminded(PartnershipEvent):
+    """The offer has not been answered, and will soon expire."""
+
+    status: Literal["invited"] = "invited"
+    stage: InvitedStage
+    number: Count
+    expires_at: Moment
 
 
 class InvitationOpened(PartnershipEvent):
@@ -47,6 +75,9 @@ class Identity(Contract):
 
     legal_name: ShortText = ""
     registered_email: EMail = ""
+    registered_phone: ShortText = ""
+    admin_contact: ShortText = ""
+    kind: CustomerKind = "standalone"
 
 
 class IdentityVerified(PartnershipEvent):
@@ -96,14 +127,14 @@ class InvitationAccepted(PartnershipEvent):
 
 
 class InvitationDeclined(PartnershipEvent):
-    """The customer has said no."""
+    """Who got the offer has said no."""
 
     status: Literal["declined"] = "declined"
     private: Why | None = Field(default=None, exclude=True)
 
 
 class InvitationCancelled(PartnershipEvent):
-    """The partner has taken its offer back."""
+    """Who made the offer has taken it back."""
 
     status: Literal["cancelled"] = "cancelled"
     private: Why | None = Field(default=None, exclude=True)
@@ -113,4 +144,4 @@ class InvitationExpired(PartnershipEvent):
     """The offer can no longer be accepted."""
 
     status: Literal["expired"] = "expired"
-    cause: Literal["verification_exhausted"]
+    cause: Literal["verification_exhausted", "time"]

@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from contracts.base import Contract, Id, LongText
 from contracts.message import Event
+from contracts.terms import Stage, Status
 from contracts.topics import TopicName
 
 
@@ -15,6 +16,13 @@ class PartnershipEvent(Event):
     partner_id: Id
     customer_id: Id | None = None
     """None until an invited company is known as a customer."""
+
+
+class SteadyEvent(PartnershipEvent):
+    """A change that leaves the status alone, whichever it is."""
+
+    status: Status
+    stage: Stage | None = None
 
 
 class Why(Contract):

@@ -6,7 +6,11 @@ import pytest
 
 from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
 from contracts.events.facts import CustomerStandingRecorded, PartnerRegistered, PartnerStandingRecorded, QuotaUpdated
-from contracts.events.termination import TerminationDecisionRequested, TerminationSubmitted
+from contracts.events.termination import (
+    TerminationDecisionRequested,
+    TerminationSubmitted,
+    VerificationCodeAccepted,
+)
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from tests.story import (
@@ -67,7 +71,7 @@ def test_the_same_limit_again_is_no_news_for_the_quota() -> None:
 def test_an_older_fact_about_a_customer_never_replaces_a_newer_one() -> None:
     story = given(*BOUND).when(facts(as_of=BEFORE, account_in_arrears=True, settlements_outstanding=True))
     story.then(like(CustomerStandingRecorded, recorded=()))
-    story.when(customer_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+    story.when(customer_asks()).then(VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested)
 
 
 @pytest.mark.requirement("R65")

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from contracts.events.binding import BillingSwitched, PartnershipBound
+from contracts.events.billing import BillingSwitched
+from contracts.events.binding import PartnershipBound
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import (
     IdentityVerificationFailed,

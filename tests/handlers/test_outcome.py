@@ -28,6 +28,7 @@ from tests.story import (
     cancel,
     customer_asks,
     customer_decides,
+    customer_requests,
     customer_user,
     decline,
     given,
@@ -49,7 +50,17 @@ def test_every_command_says_who_may_give_it() -> None:
 @pytest.mark.requirement("R83", "R84")
 @pytest.mark.parametrize(
     "command",
-    [invite(), opened(), verified(), accept(), decline(), cancel(), customer_asks(), partner_decides(), registered()],
+    [
+        invite(),
+        opened(),
+        verified(),
+        accept(),
+        decline(),
+        cancel(),
+        customer_requests(),
+        partner_decides(),
+        registered(),
+    ],
     ids=lambda send: type(send.command).__name__,
 )
 @pytest.mark.parametrize("kind", list(Party))
@@ -110,7 +121,7 @@ def test_the_same_command_on_the_same_documents_has_the_same_outcome() -> None:
 
 
 def test_nothing_is_decided_about_documents_that_are_not_there() -> None:
-    for send in (invite(), opened(), verified(), accept(), cancel(), customer_asks(), partner_decides()):
+    for send in (invite(), opened(), verified(), accept(), cancel(), customer_requests(), partner_decides()):
         message = CommandMessage("c", send.subject, send.partner_id, send.command)
         result = outcome(Documents(), message, Context(NOON, Policy(), token))
         assert result.rejection is not None

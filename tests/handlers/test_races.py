@@ -7,10 +7,17 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.events.binding import BillingSwitched, PartnershipBound
+from contracts.events.billing import BillingSwitched, FinalBillRequested
+from contracts.events.binding import PartnershipBound
+from contracts.events.closing import DataRetentionStarted
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import InvitationAccepted, InvitationCancelled
-from contracts.events.termination import PartnershipTerminated, TerminationApproved
+from contracts.events.termination import (
+    PartnershipTerminated,
+    TerminationApproved,
+    TerminationConfirmed,
+    VerificationCodeAccepted,
+)
 from contracts.rejections import RejectionCode
 from tests.story import (
     BOUND,
@@ -71,17 +78,28 @@ def test_two_partners_invitations_accepted_at_once_bind_one() -> None:
 def test_both_sides_submit_and_the_second_is_the_approval_of_the_first() -> None:
     story = given(*PENDING).when(partner_asks())
     story.then(
+        TerminationConfirmed,
         like(TerminationApproved, basis="both_sides_asked"),
         like(PartnershipTerminated, by="customer"),
         QuotaUpdated,
         BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
 
 
 @pytest.mark.requirement("R57", "R62")
 def test_a_customers_submission_that_approves_does_not_count_and_chooses_the_billing() -> None:
     story = given(*BOUND, partner_asks()).when(customer_asks(billing_mode="none"))
-    story.then(TerminationApproved, like(PartnershipTerminated, billing_mode="none"), QuotaUpdated, BillingSwitched)
+    story.then(
+        VerificationCodeAccepted,
+        TerminationApproved,
+        like(PartnershipTerminated, billing_mode="none"),
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
+    )
     assert story.customer().submissions == ()
 
 
@@ -110,7 +128,12 @@ def test_an_older_fact_after_a_newer_one_does_not_unblock() -> None:
 @pytest.mark.requirement("R3", "R81")
 def test_a_partner_restricted_with_its_request_pending_does_not_stop_the_request() -> None:
     given(*BOUND, partner_asks(), partner_is(status="restricted")).when(customer_decides()).then(
-        TerminationApproved, PartnershipTerminated, QuotaUpdated, BillingSwitched
+        TerminationApproved,
+        PartnershipTerminated,
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
 
 

@@ -3,14 +3,15 @@
 import pytest
 
 from contracts.commands.internal import EndForSwitch
+from contracts.events.billing import BillingSwitched, FinalBillRequested
 from contracts.events.binding import (
-    BillingSwitched,
     PartnershipBound,
     SwitchAborted,
     SwitchBlocked,
     SwitchCompleted,
     SwitchStarted,
 )
+from contracts.events.closing import DataRetentionStarted
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import InvitationAccepted
 from contracts.events.termination import PartnershipTerminated
@@ -21,6 +22,7 @@ from tests.story import (
     PROMPTED,
     SWITCHING,
     Send,
+    Step,
     accept,
     cancel,
     customer_asks,
@@ -55,6 +57,8 @@ def test_the_old_partnership_ends_and_the_new_one_is_bound() -> None:
     story.then(
         like(PartnershipTerminated, category="partner_switch", by="customer", partner_id="p1"),
         like(QuotaUpdated, partner_id="p1", bound=0),
+        FinalBillRequested,
+        DataRetentionStarted,
         like(PartnershipBound, partner_id="p2"),
         like(QuotaUpdated, partner_id="p2", bound=1, reserved=0),
         like(BillingSwitched, from_mode="partner", from_partner_id="p1", to_mode="partner", to_partner_id="p2"),
@@ -122,7 +126,7 @@ def test_an_old_side_that_ended_by_itself_meanwhile_does_not_stop_the_switch() -
 
 @pytest.mark.requirement("R27")
 @pytest.mark.parametrize("command", [accept("p2"), decline("p2"), cancel("p2"), customer_asks("p2")])
-def test_nothing_else_happens_to_an_offer_while_it_is_switching(command: Send) -> None:
+def test_nothing_else_happens_to_an_offer_while_it_is_switching(command: Step) -> None:
     given(*SWITCHING).when(command).refused(RejectionCode.SWITCH_IN_PROGRESS)
 
 
@@ -171,7 +175,7 @@ def test_a_customer_that_was_handed_over_is_not_taken_back_by_a_late_abort() -> 
     end = story.world.internal.pop()
     to_old_lane = Send(end.command, end.subject, end.partner_id)
     story.when(to_old_lane).then(SwitchBlocked)
-    story.when(facts(), to_old_lane).then(PartnershipTerminated, QuotaUpdated)
+    story.when(facts(), to_old_lane).then(PartnershipTerminated, QuotaUpdated, FinalBillRequested, DataRetentionStarted)
     story.when(delivered()).then(PartnershipBound, QuotaUpdated, BillingSwitched, SwitchCompleted)
 
 

@@ -7,15 +7,19 @@ import pytest
 from hypothesis import given as examples
 from hypothesis import strategies as st
 
-from contracts.events.binding import BillingSwitched
+from contracts.events.billing import BillingSwitched, FinalBillRequested
+from contracts.events.closing import DataRetentionStarted
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import InvitationSent
 from contracts.events.termination import (
     PartnershipTerminated,
     TerminationApproved,
+    TerminationConfirmed,
     TerminationDecisionRequested,
     TerminationRejected,
+    TerminationStalled,
     TerminationSubmitted,
+    VerificationCodeAccepted,
 )
 from contracts.message import Role
 from contracts.rejections import RejectionCode
@@ -27,7 +31,6 @@ from tests.story import (
     PENDING,
     PLATFORM,
     TERMINATED,
-    Send,
     Step,
     accept,
     customer_asks,
@@ -55,6 +58,7 @@ REFERRAL: tuple[Step, ...] = (registered(), facts(), invite(model="referral"), o
 @pytest.mark.requirement("R37", "R53", "R61", "R78", "R80")
 def test_a_reseller_customers_request_waits_for_its_partner() -> None:
     given(*BOUND).when(customer_asks()).then(
+        VerificationCodeAccepted,
         like(TerminationSubmitted, by="customer", counted=True, stage="pending_decision"),
         like(TerminationDecisionRequested, decider="partner", decide_by=NOON + timedelta(days=10)),
     ).told(customer="termination_submitted", partner="termination_decision_requested")
@@ -63,6 +67,7 @@ def test_a_reseller_customers_request_waits_for_its_partner() -> None:
 @pytest.mark.requirement("R38", "R51", "R81")
 def test_a_partners_request_waits_for_its_customer_and_does_not_count() -> None:
     given(*BOUND).when(partner_asks()).then(
+        TerminationConfirmed,
         like(TerminationSubmitted, by="partner", counted=False),
         like(TerminationDecisionRequested, decider="customer"),
     )
@@ -71,11 +76,14 @@ def test_a_partners_request_waits_for_its_customer_and_does_not_count() -> None:
 @pytest.mark.requirement("R113")
 def test_in_the_referral_model_nobody_has_to_agree() -> None:
     given(*REFERRAL).when(customer_asks()).then(
+        TerminationConfirmed,
         TerminationSubmitted,
         like(TerminationApproved, basis="no_consent_needed"),
         like(PartnershipTerminated, by="customer"),
         QuotaUpdated,
         BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     ).told(partner="partnership_terminated", customer="partnership_terminated")
 
 
@@ -88,6 +96,8 @@ def test_an_approved_end_without_notice_takes_effect_at_once() -> None:
         like(PartnershipTerminated, status="terminated", by="customer", billing_mode="none"),
         like(QuotaUpdated, bound=0),
         like(BillingSwitched, from_partner_id="p1", from_mode="partner", to_mode="none", to_partner_id=None),
+        FinalBillRequested,
+        DataRetentionStarted,
     ).told(partner="partnership_terminated", customer="partnership_terminated")
     assert story.customer().live is None
 
@@ -104,10 +114,20 @@ def test_an_approved_end_comes_when_the_notice_period_is_over(agreed: int | None
 @pytest.mark.requirement("R57")
 def test_the_customer_chooses_its_billing_whichever_side_asked() -> None:
     given(*BOUND, partner_asks(billing_mode="none")).when(customer_decides(billing_mode="partner")).then(
-        TerminationApproved, like(PartnershipTerminated, billing_mode="partner"), QuotaUpdated, BillingSwitched
+        TerminationApproved,
+        like(PartnershipTerminated, billing_mode="partner"),
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
     given(*BOUND, partner_asks(billing_mode="none")).when(customer_decides()).then(
-        TerminationApproved, like(PartnershipTerminated, billing_mode="direct"), QuotaUpdated, BillingSwitched
+        TerminationApproved,
+        like(PartnershipTerminated, billing_mode="direct"),
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
 
 
@@ -149,7 +169,7 @@ def test_only_administrators_end_a_partnership(role: Role) -> None:
         platform_ends().but(category="direct_billing"),
     ],
 )
-def test_each_side_gives_the_reasons_that_are_its_own(command: Send) -> None:
+def test_each_side_gives_the_reasons_that_are_its_own(command: Step) -> None:
     given(*BOUND).when(command).refused(RejectionCode.NOT_AUTHORIZED)
 
 
@@ -157,7 +177,11 @@ def test_each_side_gives_the_reasons_that_are_its_own(command: Send) -> None:
 @pytest.mark.parametrize("before", [BOUND, PENDING, IN_NOTICE, (*BOUND, facts(account_status="frozen"))])
 def test_the_platform_ends_a_violators_partnership_at_once(before: tuple[Step, ...]) -> None:
     given(*before).when(platform_ends()).then(
-        like(PartnershipTerminated, by="platform", category="policy_violation"), QuotaUpdated, BillingSwitched
+        like(PartnershipTerminated, by="platform", category="policy_violation"),
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
 
 
@@ -169,13 +193,17 @@ def test_a_customer_asks_once_in_three_calendar_months() -> None:
     story.when(later(days=89, hours=23), facts(as_of=NOON + timedelta(days=89)), customer_asks()).refused(
         RejectionCode.REQUEST_LIMIT_REACHED
     )
-    story.when(later(hours=1), customer_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+    story.when(later(hours=1), customer_asks()).then(
+        VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested
+    )
 
 
 @pytest.mark.requirement("R62")
 def test_the_customers_limit_does_not_keep_its_partner_from_asking() -> None:
     rejected = partner_decides(approve=False, reason="please stay with us")
-    given(*PENDING, rejected).when(partner_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+    given(*PENDING, rejected).when(partner_asks()).then(
+        TerminationConfirmed, TerminationSubmitted, TerminationDecisionRequested
+    )
 
 
 @pytest.mark.requirement("R62")
@@ -188,7 +216,9 @@ def test_the_limit_counts_over_all_partners() -> None:
 def test_the_policy_says_how_many_requests_are_allowed() -> None:
     rejected = partner_decides(approve=False, reason="please stay with us")
     twice = (policy(requests_max=2), customer_asks(), rejected)
-    given(*BOUND, *twice).when(customer_asks()).then(TerminationSubmitted, TerminationDecisionRequested)
+    given(*BOUND, *twice).when(customer_asks()).then(
+        VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested
+    )
     given(*BOUND, *twice, customer_asks(), rejected).when(customer_asks()).refused(RejectionCode.REQUEST_LIMIT_REACHED)
 
 
@@ -265,20 +295,22 @@ def test_a_partner_gives_a_migration_plan_and_an_alternative_service(before: tup
 @pytest.mark.requirement("R63", "R67")
 def test_dealings_with_another_partner_do_not_block() -> None:
     given(*BOUND, facts(partner="p9", orders_awaiting_partner_payment=True)).when(customer_asks()).then(
-        TerminationSubmitted, TerminationDecisionRequested
+        VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested
     )
 
 
 @pytest.mark.requirement("R74")
 def test_facts_that_are_a_day_old_are_not_known() -> None:
     story = given(*BOUND, later(hours=24)).when(customer_asks())
-    story.then(TerminationSubmitted, TerminationDecisionRequested)
+    story.then(VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested)
     assert given(*BOUND, later(hours=24, seconds=1)).when(customer_asks()).items == ["FACTS_UNKNOWN"]
 
 
 @pytest.mark.requirement("R74")
-def test_a_block_that_appeared_before_the_approval_stops_an_end_that_would_take_effect() -> None:
-    assert given(*PENDING, facts(account_in_arrears=True)).when(partner_decides()).items == ["ACCOUNT_IN_ARREARS"]
+def test_a_block_that_appears_before_the_approval_stalls_the_end() -> None:
+    given(*PENDING, facts(account_in_arrears=True)).when(partner_decides()).then(
+        TerminationApproved, like(TerminationStalled, stage="stalled", items=("ACCOUNT_IN_ARREARS",))
+    ).told(partner="termination_stalled", customer="termination_stalled")
 
 
 @pytest.mark.requirement("R80")
@@ -293,13 +325,25 @@ def test_the_decisions_of_a_closed_partner_fall_to_the_platform() -> None:
     closed = (*PENDING, partner_is(status="closed"))
     given(*PENDING).when(by_platform).refused(RejectionCode.NOT_YOUR_TURN)
     given(*closed).when(partner_decides()).refused(RejectionCode.PARTNER_NOT_ACTIVE)
-    given(*closed).when(by_platform).then(TerminationApproved, PartnershipTerminated, QuotaUpdated, BillingSwitched)
+    given(*closed).when(by_platform).then(
+        TerminationApproved,
+        PartnershipTerminated,
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
+    )
 
 
 @pytest.mark.requirement("R3", "R80")
 def test_a_restricted_partner_still_decides() -> None:
     given(*PENDING, partner_is(status="restricted")).when(partner_decides()).then(
-        TerminationApproved, PartnershipTerminated, QuotaUpdated, BillingSwitched
+        TerminationApproved,
+        PartnershipTerminated,
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
     )
 
 
@@ -311,7 +355,7 @@ def test_one_side_has_one_request_open() -> None:
 
 @pytest.mark.requirement("R118")
 @pytest.mark.parametrize("command", [customer_asks(), partner_decides(), platform_ends(), accept(), invite()])
-def test_a_terminated_partnership_is_read_only(command: Send) -> None:
+def test_a_terminated_partnership_is_read_only(command: Step) -> None:
     given(*TERMINATED).when(command).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
 
 

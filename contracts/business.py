@@ -1,0 +1,32 @@
+"""Money and periods."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from contracts.base import INT64_MAX, Contract, Count, Moment
+
+Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", max_length=7)]
+"""A calendar month: 2026-01."""
+
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", max_length=3)]
+"""ISO 4217."""
+
+Amount = Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX)]
+"""In the currency's smallest unit."""
+
+
+class BusinessPeriod(Contract):
+    """What was done between partner and customer in one period (R34)."""
+
+    period: Period = "0001-01"
+    amount: Amount = 0
+    currency: Currency = "XXX"
+    orders: Count = 0
+
+
+class BillPeriod(Contract):
+    """What a bill is about."""
+
+    starts_at: Moment
+    ends_at: Moment

@@ -1,0 +1,6 @@
+"""The steps that other systems take when a partnership has ended, or is reactivated (R55 to R60)."""
+
+from typing import Literal
+
+StepName = Literal["billing", "data", "final_bill", "restore"]
+StepState = Literal["requested", "done", "failed", "waived", "cancelled"]

@@ -1,0 +1,95 @@
+"""What a notice can say: the keys that the notification system has texts for, and what each text is given.
+
+Every template is given `partner_name` and `company_name`, and exists in English and Simplified Chinese.
+"""
+
+from typing import Literal, get_args
+
+from contracts.terms import Language
+
+LANGUAGES: tuple[Language, ...] = get_args(Language)
+
+TemplateName = Literal[
+    "invitation",
+    "invitation_reminder",
+    "invitation_declined",
+    "invitation_cancelled",
+    "invitation_expired",
+    "partnership_bound",
+    "activation_done",
+    "activation_failed",
+    "activation_overdue",
+    "partnership_suspended",
+    "partnership_resumed",
+    "agreement_updated",
+    "switch_started",
+    "switch_overdue",
+    "switch_aborted",
+    "permissions_configured",
+    "customer_info_updated",
+    "contacts_assigned",
+    "modification_proposed",
+    "modification_countered",
+    "modification_applied",
+    "modification_declined",
+    "modification_lapsed",
+    "notice_undeliverable",
+    "termination_blocked",
+    "termination_warnings",
+    "termination_code_needed",
+    "verification_code",
+    "verification_code_failed",
+    "termination_draft_discarded",
+    "termination_submitted",
+    "termination_decision_requested",
+    "termination_escalated",
+    "termination_approved",
+    "termination_rejected",
+    "termination_withdrawn",
+    "termination_stalled",
+    "block_waived",
+    "partnership_terminated",
+    "closing_stalled",
+    "closing_completed",
+    "final_bill_recorded",
+    "final_bill_confirmed",
+    "final_bill_disputed",
+    "dispute_resolved",
+    "refund_requested",
+    "data_exported",
+    "data_export_failed",
+    "reactivation_requested",
+    "reactivation_declined",
+    "reactivation_lapsed",
+    "partnership_reactivated",
+]
+
+ALWAYS_GIVEN = ("partner_name", "company_name")
+TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(TemplateName), ()) | {
+    "invitation": ("expires_at", "token"),
+    "invitation_reminder": ("expires_at", "token"),
+    "switch_aborted": ("items",),
+    "customer_info_updated": ("fields",),
+    "modification_proposed": ("by", "fields", "answer_by"),
+    "modification_countered": ("by", "fields", "answer_by"),
+    "modification_applied": ("by", "fields"),
+    "notice_undeliverable": ("notice_id",),
+    "termination_blocked": ("items",),
+    "termination_warnings": ("warning_version",),
+    "verification_code": ("expires_at", "token"),
+    "verification_code_failed": ("attempts_left",),
+    "termination_submitted": ("by", "category"),
+    "termination_decision_requested": ("decide_by", "warning_version"),
+    "termination_escalated": ("cause",),
+    "termination_approved": ("ends_at",),
+    "termination_stalled": ("items",),
+    "block_waived": ("item",),
+    "partnership_terminated": ("by", "category", "billing_mode", "retained_until"),
+    "closing_stalled": ("steps",),
+    "final_bill_recorded": ("amount", "currency", "confirm_by"),
+    "dispute_resolved": ("amount", "confirm_by"),
+    "refund_requested": ("amount", "currency"),
+    "data_exported": ("location",),
+    "reactivation_requested": ("by", "answer_by"),
+}
+"""What each is given besides. `token` is put in when the notice is published: a link's or a code's secret."""

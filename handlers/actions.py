@@ -1,0 +1,108 @@
+"""What a viewer can do with a card, and inside it (R116, R120, C9): the names of commands, besides looking at it."""
+
+from contracts.terms import Initiator, Side
+from handlers.documents import Partnership, other_side
+from handlers.policy import Policy
+from handlers.states import Active, Ending, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
+
+UPKEEP: dict[Side, tuple[str, ...]] = {
+    "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
+    "customer": ("ConfigurePermissions", "UpdateCustomerInfo", "RequestDataExport"),
+}
+
+
+def tile_actions(partnership: Partnership, viewer: Initiator, policy: Policy) -> tuple[str, ...]:
+    """R116: of what has ended, View and Delete only; everything else can also be found on the card (R120)."""
+    if isinstance(partnership.state, Terminated):
+        return policy.actions_of_ended
+    return ("view", *case_actions(partnership, viewer))
+
+
+def case_actions(partnership: Partnership, viewer: Initiator) -> tuple[str, ...]:
+    """What can be done inside View now."""
+    if viewer == "platform":
+        return _of_platform(partnership)
+    state = partnership.state
+    match state:
+        case Invited():
+            return (*_of_offer(state, viewer), *_of_modification(partnership, viewer))
+        case Active() | Suspended():
+            return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_draft(partnership, viewer))
+        case Ending():
+            return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_case(partnership, state, viewer))
+        case Terminated():
+            return (*_of_bill(partnership, viewer), *_of_reactivation(state, viewer))
+        case _:
+            return ()
+
+
+def _of_offer(state: Invited, viewer: Side) -> tuple[str, ...]:
+    if viewer == state.by:
+        return ("CancelInvitation", "ResendInvitation") if viewer == "partner" else ("CancelInvitation",)
+    ready = state.stage in ("verified", "switch_prompted")
+    return ("AcceptInvitation", "DeclineInvitation") if ready else ("DeclineInvitation",)
+
+
+def _of_modification(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
+    """R129: propose one, or answer the other side's."""
+    open_one = partnership.modification
+    if open_one is None:
+        return ("ProposeModification",)
+    return ("AnswerModification",) if open_one.by != viewer else ()
+
+
+def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
+    draft = partnership.drafts.get(viewer)
+    if draft is None:
+        return ("CheckTermination", "RequestTermination")
+    step = {
+        "blocked": ("CheckTermination",),
+        "unconfirmed": ("ConfirmTermination",),
+        "code_needed": ("SendVerificationCode", "SubmitVerificationCode"),
+    }[draft.stage]
+    return (*step, "WithdrawTermination")
+
+
+def _of_case(partnership: Partnership, state: Ending, viewer: Side) -> tuple[str, ...]:
+    """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
+    if state.case.by == viewer:
+        return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
+    if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
+        return ("DecideTermination", *_of_draft(partnership, viewer))
+    return ("CheckTermination",)
+
+
+def _of_bill(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
+    if viewer != "customer":
+        return ()
+    bill = partnership.bill
+    checked = ("ConfirmFinalBill", "DisputeFinalBill") if bill is not None and bill.state == "recorded" else ()
+    return (*checked, "RequestDataExport")
+
+
+def _of_reactivation(state: Terminated, viewer: Side) -> tuple[str, ...]:
+    if state.reactivation is None:
+        return ("RequestReactivation",)
+    return ("AnswerReactivation",) if viewer in state.reactivation.awaiting else ()
+
+
+def _of_platform(partnership: Partnership) -> tuple[str, ...]:  # noqa: PLR0911 - a table
+    state = partnership.state
+    hold = "ReleaseLegalHold" if partnership.legal_hold else "PlaceLegalHold"
+    match state:
+        case Active():
+            return ("SuspendPartnership", "RequestTermination", "WaiveBlock", hold)
+        case Suspended():
+            return ("ResumePartnership", "RequestTermination", "WaiveBlock", hold)
+        case PendingDecision(escalated=True) | Stalled(escalated=True):
+            return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
+        case Ending():
+            return ("RequestTermination", "WaiveBlock", hold)
+        case Terminated():
+            asked = state.reactivation is not None and "platform" in state.reactivation.awaiting
+            steps = ("RecordClosingStep",) if state.open_steps else ()
+            return (*steps, *(("AnswerReactivation",) if asked else ()), hold)
+        case Purged():
+            return ()
+        case _:
+            return (hold,)

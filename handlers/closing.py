@@ -1,0 +1,71 @@
+"""The closing of a partnership that has ended: what other systems do, and until when (R55 to R58, R88)."""
+
+from contracts.commands.closing import RecordClosingStep
+from contracts.events.closing import ClosingCompleted, ClosingStepRecorded
+from contracts.events.partnership import Why
+from contracts.message import Event, Party
+from contracts.rejections import RejectionCode
+from contracts.steps import StepName, StepState
+from handlers.deadlines import is_disputed
+from handlers.decision import Accepted, Decision, Rejected
+from handlers.documents import Partnership
+from handlers.guards import no_reason, not_allowed
+from handlers.scene import Scene
+from handlers.states import Terminated
+
+FROM: dict[str, tuple[StepState, ...]] = {
+    "done": ("requested", "failed"),
+    "failed": ("requested",),
+    "retry": ("failed",),
+    "waived": ("requested", "failed"),
+}
+"""What a step must be for this to be said of it."""
+
+
+def record_step(scene: Scene, command: RecordClosingStep) -> Decision:
+    """R55, R88: the system that does it says how it went; the platform has it tried again, or does without."""
+    outcome = command.outcome
+    who = Party.SYSTEM if outcome in ("done", "failed") else Party.PLATFORM
+    if command.actor.kind is not who:
+        return Rejected(RejectionCode.NOT_AUTHORIZED, {"parties": [who.value]})
+    if (known := _state_of(scene.partnership, command.step)) not in FROM[outcome]:
+        refused = not_allowed(scene.partnership) if known is None else None
+        return refused or Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"step": command.step, "is": known})
+    if refusal := _not_yet(scene, command):
+        return refusal
+    recorded = ClosingStepRecorded(
+        **scene.standing, step=command.step, outcome=outcome, private=Why(reason=command.reason or "")
+    )
+    finished = outcome in ("done", "waived") and command.step != "restore"
+    return Accepted((recorded, *(completed(scene, command.step) if finished else ())))
+
+
+def _state_of(partnership: Partnership, step: StepName) -> StepState | None:
+    """None where nobody has asked for the step."""
+    if step == "restore":
+        return partnership.restore
+    state = partnership.state
+    return state.steps.get(step) if isinstance(state, Terminated) else None
+
+
+def _not_yet(scene: Scene, command: RecordClosingStep) -> Rejected | None:
+    """Under a legal hold nothing is destroyed; the bill is done when it is confirmed, and not waived in a dispute."""
+    match command.step, command.outcome:
+        case "data", "done" if scene.partnership.legal_hold:
+            return Rejected(RejectionCode.LEGAL_HOLD, {"step": command.step})
+        case "final_bill", "done":
+            return Rejected(RejectionCode.NOT_AUTHORIZED, {"use": "RecordFinalBill"})
+        case "final_bill", "waived" if is_disputed(scene.partnership.bill):
+            return Rejected(RejectionCode.DISPUTE_OPEN, {"step": command.step})
+        case _, "waived":
+            return no_reason(command.reason)
+        case _:
+            return None
+
+
+def completed(scene: Scene, step: StepName) -> tuple[Event, ...]:
+    """Whether this was the last step."""
+    state = scene.partnership.state
+    if not isinstance(state, Terminated) or state.stage == "done" or set(state.open_steps) - {step}:
+        return ()
+    return (ClosingCompleted(**scene.ids),)

@@ -1,0 +1,197 @@
+"""How one side begins to end a partnership: check, request, give up (R37 to R53, R62 to R76, R107, R113, R121)."""
+
+from contracts.base import to_milliseconds
+from contracts.blocks import BlockItem
+from contracts.commands.termination import CheckTermination, RequestTermination, WithdrawTermination
+from contracts.events.checking import TerminationChecked
+from contracts.events.partnership import Why
+from contracts.events.termination import (
+    Plans,
+    TerminationDetails,
+    TerminationDraftChecked,
+    TerminationDraftDiscarded,
+    TerminationDrafted,
+)
+from contracts.message import Party, Route
+from contracts.rejections import RejectionCode
+from contracts.terms import Initiator, Side
+from handlers.blocks import limit_reached, next_request_at, obstacles
+from handlers.decision import Accepted, Decision, Rejected
+from handlers.documents import Customer, other_side
+from handlers.ending import End, ended, recheck
+from handlers.guards import in_days, no_reason, not_allowed
+from handlers.requesting import open_draft, side_of
+from handlers.scene import Scene
+from handlers.states import Active, Draft, Ending, PendingDecision, Stalled, Suspended
+from handlers.withdrawal import withdraw_case
+
+# ------------------------------------------------------------------------------------------------------------ the check
+
+
+def check(scene: Scene, command: CheckTermination) -> Decision:
+    """R74, R76: everything at once, as often as one likes. Without a draft nothing changes by it."""
+    customer, state = scene.customer, scene.partnership.state
+    if not isinstance(state, Active | Suspended | Ending) or customer is None:
+        return not_allowed(scene.partnership)
+    side = side_of(scene, command)
+    if isinstance(side, Rejected):
+        return side
+    if isinstance(state, Stalled):
+        return Accepted((_answer(scene, customer, side, state.items), *recheck(scene, state, customer)))
+    draft = scene.partnership.drafts.get(side)
+    details = _added(draft.details if draft else TerminationDetails(), command)
+    rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side)
+    items = scene.blocks(customer, rules, details)
+    answer = _answer(scene, customer, side, items)
+    if draft is None or draft.stage != "blocked":
+        return Accepted((answer,))
+    checked = TerminationDraftChecked(
+        **scene.standing,
+        by=side,
+        draft_stage="blocked" if items else "unconfirmed",
+        items=items,
+        private=Plans(migration_plan=details.migration_plan, alternative_service=details.alternative_service),
+    )
+    return Accepted((answer, checked))
+
+
+def _added(details: TerminationDetails, command: CheckTermination) -> TerminationDetails:
+    return details.but(
+        migration_plan=command.migration_plan or details.migration_plan,
+        alternative_service=command.alternative_service or details.alternative_service,
+    )
+
+
+def _answer(scene: Scene, customer: Customer, side: Side, items: tuple[BlockItem, ...]) -> TerminationChecked:
+    policy, model = scene.policy, scene.partnership.model
+    allowed_at = next_request_at(customer, policy, scene.now) if side in policy.requests_of else None
+    if customer.extra_requests:
+        allowed_at = None
+    return TerminationChecked(
+        **scene.ids,
+        by=side,
+        passed=not items and allowed_at is None,
+        items=obstacles(items),
+        next_allowed_at=allowed_at,
+        earliest_end_at=in_days(scene.now, policy.notice_days),
+        needs_consent=side in policy.consent_of_other_side[model],
+        needs_code=side in policy.code_of[model],
+        warning_version=policy.warning_version,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------- the request
+
+
+def request(scene: Scene, command: RequestTermination) -> Decision:
+    """R37 to R43, R46, R113, R121: either side may ask at any time, for a reason; the platform orders."""
+    customer = scene.customer
+    if not isinstance(scene.partnership.state, Active | Suspended | Ending) or customer is None:
+        return not_allowed(scene.partnership)
+    if command.actor.kind is Party.PLATFORM:
+        return _order(scene, command, customer)
+    side = side_of(scene, command)
+    if isinstance(side, Rejected):
+        return side
+    if refusal := (
+        _asked_already(scene, side)
+        or _unreasonable(scene, command, side)
+        or _too_early(scene, command)
+        or _too_often(scene, customer, side)
+    ):
+        return refusal
+    return _draft(scene, command, customer, side)
+
+
+def _asked_already(scene: Scene, side: Side) -> Rejected | None:
+    """One draft and one case; while the other side's case awaits its decision, one's own request is the answer."""
+    state = scene.partnership.state
+    if isinstance(state, Ending) and not (isinstance(state, PendingDecision) and state.case.by == other_side(side)):
+        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"by": state.case.by, "stage": state.stage})
+    draft = open_draft(scene, side)
+    if isinstance(draft, Draft):
+        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"by": side, "stage": draft.stage})
+    return None
+
+
+def _unreasonable(scene: Scene, command: RequestTermination, by: Initiator) -> Rejected | None:
+    """R37 to R43, R46: one of the reasons that are one's own, and what it is about."""
+    if command.category not in scene.policy.categories[by]:
+        return Rejected(RejectionCode.NOT_AUTHORIZED, {"categories": list(scene.policy.categories[by])})
+    return no_reason(command.reason, scene.policy.reason_characters_min)
+
+
+def _too_early(scene: Scene, command: RequestTermination) -> Rejected | None:
+    """R45, R48: not before the notice period is over."""
+    earliest = in_days(scene.now, scene.policy.notice_days)
+    if command.end_at is None or command.end_at >= earliest:
+        return None
+    return Rejected(RejectionCode.NOTICE_TOO_SHORT, {"earliest": to_milliseconds(earliest)})
+
+
+def _too_often(scene: Scene, customer: Customer, side: Side) -> Rejected | None:
+    """R62: what answers the other side's request does not count."""
+    if side not in scene.policy.requests_of or isinstance(scene.partnership.state, PendingDecision):
+        return None
+    return limit_reached(customer, scene.policy, scene.now)
+
+
+def _draft(scene: Scene, command: RequestTermination, customer: Customer, side: Side) -> Decision:
+    details = TerminationDetails(
+        reason=command.reason or "",
+        migration_plan=command.migration_plan or "",
+        alternative_service=command.alternative_service or "",
+        successor=command.successor or "",
+    )
+    assisted = command.route is not Route.SELF_SERVICE
+    rules = scene.policy.case_rules(scene.partnership.model, side, assisted=assisted)
+    items = scene.blocks(customer, rules, details)
+    drafted = TerminationDrafted(
+        **scene.standing,
+        by=side,
+        route=command.route,
+        draft_stage="blocked" if items else "unconfirmed",
+        category=command.category,
+        items=items,
+        end_at=command.end_at,
+        lapses_at=in_days(scene.now, scene.policy.draft_days),
+        rules=rules,
+        private=details,
+    )
+    return Accepted((drafted,))
+
+
+def _order(scene: Scene, command: RequestTermination, customer: Customer) -> Decision:
+    """R39, R40: the platform needs no consent and gives no notice, nothing blocks it, and it closes what is open."""
+    if refusal := _unreasonable(scene, command, "platform"):
+        return refusal
+    state = scene.partnership.state
+    case = state.case if isinstance(state, Ending) else None
+    end = End(
+        by="platform",
+        category=command.category,
+        reason=command.reason or "",
+        choice=case.billing_mode if case else None,
+        rules=case.rules if case else scene.policy.case_rules(scene.partnership.model, "customer"),
+    )
+    return Accepted(ended(scene, customer, end))
+
+
+# -------------------------------------------------------------------------------------------------------- the giving up
+
+
+def withdraw(scene: Scene, command: WithdrawTermination) -> Decision:
+    """The requesting side takes its case back until it takes effect, or gives its draft up; the platform its own."""
+    if not isinstance(scene.partnership.state, Active | Suspended | Ending):
+        return not_allowed(scene.partnership)
+    if command.actor.kind is Party.PLATFORM:
+        return withdraw_case(scene, "platform", command.reason)
+    side = side_of(scene, command)
+    if isinstance(side, Rejected):
+        return side
+    draft = open_draft(scene, side)
+    if isinstance(draft, Draft):
+        why = Why(reason=command.reason or "")
+        discarded = TerminationDraftDiscarded(**scene.standing, by=side, cause="given_up", private=why)
+        return Accepted((discarded,))
+    return withdraw_case(scene, side, command.reason)

@@ -1,0 +1,183 @@
+"""The end itself (R55 to R60, R124): when nothing stands in the way; else it is stalled, and looked at again."""
+
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple
+
+from contracts.agreement import CaseRules
+from contracts.commands.internal import RecheckTermination
+from contracts.commands.termination import WaiveBlock
+from contracts.events.billing import BillingSwitched, FinalBillRequested
+from contracts.events.closing import DataRetentionStarted
+from contracts.events.partnership import Why
+from contracts.events.termination import (
+    AgreementExpired,
+    BlockWaived,
+    PartnershipTerminated,
+    Successor,
+    TerminationDetails,
+    TerminationRechecked,
+    TerminationStalled,
+)
+from contracts.message import Event
+from contracts.rejections import RejectionCode
+from contracts.steps import StepName
+from contracts.terms import BillingMode, Category, Initiator, Side
+from handlers.blocks import uses_extra
+from handlers.decision import Accepted, Decision, Rejected
+from handlers.documents import Customer
+from handlers.guards import in_days, no_reason, not_allowed, quota_updated
+from handlers.scene import Scene
+from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase
+
+Basis = Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
+
+
+class End(NamedTuple):
+    """Who ends a partnership, why, the customer's choice of billing if it made one, and by which rules."""
+
+    by: Initiator
+    category: Category
+    reason: str
+    choice: BillingMode | None
+    rules: CaseRules
+    counted: bool = False
+    successor: Successor | None = None
+
+
+def end_of(case: TerminationCase) -> End:
+    """The end that a case asked for."""
+    return End(case.by, case.category, case.details.reason, case.billing_mode, case.rules)
+
+
+def ended(scene: Scene, customer: Customer, end: End) -> tuple[Event, ...]:
+    """R56 to R60, R102, R103: in one decision. The mode of record changes here; billing answers with a closing step.
+
+    A switch hands the customer over, so who bills is told by the new side.
+    """
+    now, rules, mode = scene.now, end.rules, end.choice or "direct"
+    hands_over = end.successor is not None
+    steps: tuple[StepName, ...] = ("data", "final_bill") if hands_over else ("billing", "data", "final_bill")
+    until = in_days(now, rules.retention_days)
+    terminated = PartnershipTerminated(
+        **scene.ids,
+        by=end.by,
+        category=end.category,
+        billing_mode=mode,
+        counted=end.counted,
+        extra_used=end.counted and uses_extra(customer, scene.policy, now),
+        successor=end.successor,
+        rules=rules,
+        steps=steps,
+        complete_by=in_days(now, rules.completion_days),
+        retained_until=until,
+        hidden_from=_hidden_from(scene, end.by),
+        private=Why(reason=end.reason),
+    )
+    billing = BillingSwitched(
+        partner_id=scene.partner.id,
+        customer_id=customer.id,
+        from_mode="partner",
+        from_partner_id=scene.partner.id,
+        to_mode=mode,
+        to_partner_id=scene.partner.id if mode == "partner" else None,
+    )
+    bill = FinalBillRequested(
+        partner_id=scene.partner.id,
+        customer_id=customer.id,
+        cycle=customer.billing_cycle,
+        prorate=rules.refund == "pro_rata",
+    )
+    quota = quota_updated(scene.partner, "partnership_terminated", bound=-1)
+    retention = DataRetentionStarted(**scene.ids, until=until)
+    return (terminated, quota, *(() if hands_over else (billing,)), bill, retention)
+
+
+def _hidden_from(scene: Scene, by: Initiator) -> tuple[Side, ...]:
+    """R123, C5: the card goes from the initiator's screen; it can be shown again."""
+    return (by,) if by != "platform" and scene.policy.initiators_card_hidden else ()
+
+
+# ---------------------------------------------------------------------------------------------------------- in the way
+
+
+def end_or_stall(scene: Scene, customer: Customer, case: TerminationCase) -> tuple[Event, ...]:
+    """The blocks are checked again when the end would take effect."""
+    items = scene.blocks(customer, case.rules, case.details)
+    if not items:
+        return ended(scene, customer, end_of(case))
+    stalled = TerminationStalled(
+        **scene.ids,
+        by=case.by,
+        category=case.category,
+        items=items,
+        recheck_at=_next_look(scene),
+        escalate_at=in_days(scene.now, case.rules.stalled_days),
+        rules=case.rules,
+    )
+    return (stalled,)
+
+
+def recheck(scene: Scene, state: Stalled, customer: Customer) -> tuple[Event, ...]:
+    """Daily, when facts have come, and when somebody asks."""
+    items = scene.blocks(customer, state.case.rules, state.case.details)
+    if not items:
+        return ended(scene, customer, end_of(state.case))
+    return (TerminationRechecked(**scene.ids, items=items, recheck_at=_next_look(scene)),)
+
+
+def recheck_for_facts(scene: Scene, _: RecheckTermination) -> Decision:
+    """Facts have come that it may have waited for."""
+    return recheck_now(scene)
+
+
+def recheck_now(scene: Scene) -> Decision:
+    """For the worker's own commands, which change nothing where nothing waits."""
+    state, customer = scene.partnership.state, scene.customer
+    if not isinstance(state, Stalled) or customer is None:
+        return Accepted()
+    return Accepted(recheck(scene, state, customer))
+
+
+def _next_look(scene: Scene) -> datetime:
+    return scene.now + timedelta(hours=scene.policy.recheck_hours)
+
+
+def waive(scene: Scene, command: WaiveBlock) -> Decision:
+    """The platform lets one item not stand in the way of this case; a stalled one is looked at again at once."""
+    state, customer, item = scene.partnership.state, scene.customer, command.item
+    if not isinstance(state, Active | Suspended | Ending) or customer is None:
+        return not_allowed(scene.partnership)
+    if item in scene.partnership.waived:
+        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"item": item})
+    if refusal := no_reason(command.reason):
+        return refusal
+    waived = BlockWaived(**scene.standing, item=item, private=Why(reason=command.reason or ""))
+    if not isinstance(state, Stalled):
+        return Accepted((waived,))
+    if items := scene.blocks(customer, state.case.rules, state.case.details, item):
+        return Accepted((waived, TerminationRechecked(**scene.ids, items=items, recheck_at=_next_look(scene))))
+    return Accepted((waived, *ended(scene, customer, end_of(state.case))))
+
+
+# ------------------------------------------------------------------------------------------------------------- the time
+
+
+def agreement_ended(scene: Scene) -> Decision:
+    """R41: a case of the platform's, without consent and notice; the customer's checks run, nobody writes plans."""
+    state, customer = scene.partnership.state, scene.customer
+    if not isinstance(state, Active | Suspended | Ending) or customer is None:
+        return Accepted()
+    model, policy = scene.partnership.model, scene.policy
+    open_case = state.case if isinstance(state, Ending) else None
+    rules = open_case.rules if open_case else policy.case_rules(model, "customer")
+    case = TerminationCase(
+        by="platform",
+        category="agreement_expired",
+        submitted_at=scene.now,
+        counted=False,
+        ends_at=scene.now,
+        billing_mode=open_case.billing_mode if open_case else None,
+        details=open_case.details if open_case else TerminationDetails(),
+        rules=rules.but(items=policy.checks[model]["customer"]),
+    )
+    return Accepted((AgreementExpired(**scene.standing), *end_or_stall(scene, customer, case)))

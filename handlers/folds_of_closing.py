@@ -1,0 +1,186 @@
+"""What the events after a partnership's end make of it: closing, bill, data, reactivation, purge."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from contracts.details import Contacts
+from contracts.events.billing import (
+    BillingSwitched,
+    DisputeResolved,
+    FinalBillConfirmed,
+    FinalBillDisputed,
+    FinalBillRecorded,
+    FinalBillRequested,
+    RefundRequested,
+)
+from contracts.events.closing import (
+    ClosingCompleted,
+    ClosingStalled,
+    ClosingStepRecorded,
+    DataExportRecorded,
+    DataExportRequested,
+    DataRestoreRequested,
+    DataRetentionStarted,
+    LegalHoldPlaced,
+    LegalHoldReleased,
+    PartnershipReactivated,
+    PersonalDataPurged,
+    ReactivationAgreed,
+    ReactivationDeclined,
+    ReactivationLapsed,
+    ReactivationRequested,
+)
+from contracts.events.invitation import OfferDetails
+from contracts.message import Event
+from contracts.steps import StepName, StepState
+from handlers.documents import DataExport, FinalBill, Partnership
+from handlers.folds_of_offer import Fields, no_change, state_of
+from handlers.states import (
+    Active,
+    Purged,
+    Reactivation,
+    Terminated,
+)
+
+
+def _step(partnership: Partnership, event: ClosingStepRecorded, _: datetime) -> Fields:
+    outcome: StepState = "requested" if event.outcome == "retry" else event.outcome
+    if event.step == "restore":
+        return {"restore": outcome}
+    return _step_is(partnership, event.step, outcome)
+
+
+def _step_is(partnership: Partnership, step: StepName, outcome: StepState) -> Fields:
+    """After a reactivation there are no steps any longer."""
+    state = partnership.state
+    if not isinstance(state, Terminated) or step not in state.steps:
+        return {}
+    return {"state": state.but(steps=state.steps | {step: outcome})}
+
+
+def _closing_stalled(partnership: Partnership, _: ClosingStalled, __: datetime) -> Fields:
+    return {"state": state_of(partnership, Terminated).but(complete_by=None)}
+
+
+def _closed(partnership: Partnership, _: ClosingCompleted, __: datetime) -> Fields:
+    return {"state": state_of(partnership, Terminated).but(stage="done", complete_by=None)}
+
+
+def _bill_requested(partnership: Partnership, _: FinalBillRequested, __: datetime) -> Fields:
+    rules = state_of(partnership, Terminated).rules
+    return {"bill": FinalBill(confirmation_days=rules.bill_confirmation_days)}
+
+
+def _bill(partnership: Partnership, **changes: Any) -> FinalBill:
+    return (partnership.bill or FinalBill(confirmation_days=0)).but(**changes)
+
+
+def _bill_recorded(partnership: Partnership, event: FinalBillRecorded, _: datetime) -> Fields:
+    bill = _bill(
+        partnership,
+        state="recorded",
+        amount=event.amount,
+        currency=event.currency,
+        period=event.period,
+        confirm_by=event.confirm_by,
+    )
+    return {"bill": bill}
+
+
+def _bill_confirmed(partnership: Partnership, _: FinalBillConfirmed, __: datetime) -> Fields:
+    return {"bill": _bill(partnership, state="confirmed")} | _step_is(partnership, "final_bill", "done")
+
+
+def _bill_disputed(partnership: Partnership, _: FinalBillDisputed, __: datetime) -> Fields:
+    return {"bill": _bill(partnership, state="disputed")}
+
+
+def _dispute_resolved(partnership: Partnership, event: DisputeResolved, _: datetime) -> Fields:
+    return {"bill": _bill(partnership, state="recorded", amount=event.amount, confirm_by=event.confirm_by)}
+
+
+def _export_requested(_: Partnership, event: DataExportRequested, __: datetime) -> Fields:
+    return {"export": DataExport(number=event.number, what=event.what)}
+
+
+def _export_recorded(partnership: Partnership, event: DataExportRecorded, _: datetime) -> Fields:
+    return {"export": partnership.export and partnership.export.but(state=event.outcome)}
+
+
+def _held(_: Partnership, event: LegalHoldPlaced | LegalHoldReleased, __: datetime) -> Fields:
+    return {"legal_hold": isinstance(event, LegalHoldPlaced)}
+
+
+# --------------------------------------------------------------------------------------------------------- reactivation
+
+
+def _asked_back(partnership: Partnership, event: ReactivationRequested, _: datetime) -> Fields:
+    reactivation = Reactivation(
+        by=event.by, awaiting=event.awaiting, answer_by=event.answer_by, fee_reference=event.fee_reference
+    )
+    return {"state": state_of(partnership, Terminated).but(reactivation=reactivation)}
+
+
+def _agreed(partnership: Partnership, event: ReactivationAgreed, _: datetime) -> Fields:
+    state = state_of(partnership, Terminated)
+    return {"state": state.but(reactivation=state.reactivation and state.reactivation.but(awaiting=event.awaiting))}
+
+
+def _not_back(partnership: Partnership, _: ReactivationDeclined | ReactivationLapsed, __: datetime) -> Fields:
+    return {"state": state_of(partnership, Terminated).but(reactivation=None)}
+
+
+def _reactivated(_: Partnership, event: PartnershipReactivated, at: datetime) -> Fields:
+    return {
+        "state": Active(bound_at=at, activation_due_at=event.activation_due_at),
+        "agreement_ends_at": event.agreement_ends_at,
+        "hidden_by": (),
+    }
+
+
+def _restoring(_: Partnership, __: DataRestoreRequested, ___: datetime) -> Fields:
+    return {"restore": "requested"}
+
+
+def _purged(_: Partnership, __: PersonalDataPurged, at: datetime) -> Fields:
+    """The tombstone: ids, what it was about, and nothing that anybody wrote."""
+    return {
+        "state": Purged(purged_at=at),
+        "offer": OfferDetails(),
+        "contacts": Contacts(),
+        "business": (),
+        "permissions": (),
+        "open_keys": (),
+        "modification": None,
+        "bill": None,
+        "export": None,
+        "notices": (),
+        "linked": False,
+    }
+
+
+FOLDS_OF_CLOSING: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]] = {
+    BillingSwitched: no_change,
+    DataRetentionStarted: no_change,
+    FinalBillRequested: _bill_requested,
+    FinalBillRecorded: _bill_recorded,
+    FinalBillConfirmed: _bill_confirmed,
+    FinalBillDisputed: _bill_disputed,
+    DisputeResolved: _dispute_resolved,
+    RefundRequested: no_change,
+    ClosingStepRecorded: _step,
+    ClosingStalled: _closing_stalled,
+    ClosingCompleted: _closed,
+    DataExportRequested: _export_requested,
+    DataExportRecorded: _export_recorded,
+    LegalHoldPlaced: _held,
+    LegalHoldReleased: _held,
+    ReactivationRequested: _asked_back,
+    ReactivationAgreed: _agreed,
+    ReactivationDeclined: _not_back,
+    ReactivationLapsed: _not_back,
+    PartnershipReactivated: _reactivated,
+    DataRestoreRequested: _restoring,
+    PersonalDataPurged: _purged,
+}

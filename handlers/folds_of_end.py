@@ -1,0 +1,223 @@
+"""What the events of a partnership's end make of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from contracts.events.checking import TerminationChecked
+from contracts.events.partnership import Why
+from contracts.events.termination import (
+    AgreementExpired,
+    BlockWaived,
+    PartnershipTerminated,
+    Plans,
+    TerminationApproved,
+    TerminationConfirmed,
+    TerminationDecisionRequested,
+    TerminationDetails,
+    TerminationDraftChecked,
+    TerminationDraftDiscarded,
+    TerminationDrafted,
+    TerminationEscalated,
+    TerminationRechecked,
+    TerminationRejected,
+    TerminationStalled,
+    TerminationSubmitted,
+    TerminationWithdrawn,
+    VerificationCodeAccepted,
+    VerificationCodeFailed,
+    VerificationCodeSent,
+)
+from contracts.message import Event
+from contracts.steps import StepName, StepState
+from contracts.terms import Side
+from handlers.documents import Partnership
+from handlers.folds_of_bond import living
+from handlers.folds_of_offer import Fields, no_change, state_of
+from handlers.states import (
+    Code,
+    Draft,
+    Ending,
+    InNotice,
+    PendingDecision,
+    Stalled,
+    Terminated,
+    TerminationCase,
+)
+
+# ------------------------------------------------------------------------------------------------------------ the draft
+
+
+def _drafted(partnership: Partnership, event: TerminationDrafted, _: datetime) -> Fields:
+    draft = Draft(
+        stage=event.draft_stage,
+        category=event.category,
+        details=event.private or TerminationDetails(),
+        items=event.items,
+        end_at=event.end_at,
+        lapses_at=event.lapses_at,
+        rules=event.rules,
+        assisted=event.route != "self_service",
+    )
+    return {"drafts": partnership.drafts | {event.by: draft}}
+
+
+def _draft(partnership: Partnership, side: Side, **changes: Any) -> Fields:
+    return {"drafts": partnership.drafts | {side: partnership.drafts[side].but(**changes)}}
+
+
+def _without(partnership: Partnership, side: Side) -> dict[Side, Draft]:
+    return {of: draft for of, draft in partnership.drafts.items() if of != side}
+
+
+def _draft_checked(partnership: Partnership, event: TerminationDraftChecked, _: datetime) -> Fields:
+    added = {name: value for name, value in (event.private or Plans()).__dict__.items() if value}
+    details = partnership.drafts[event.by].details.but(**added)
+    return _draft(partnership, event.by, stage=event.draft_stage, items=event.items, details=details)
+
+
+def _confirmed(partnership: Partnership, event: TerminationConfirmed, _: datetime) -> Fields:
+    return _draft(
+        partnership,
+        event.by,
+        stage=event.draft_stage,
+        checklist=event.checklist,
+        billing_mode=event.billing_mode,
+    )
+
+
+def _code_sent(partnership: Partnership, event: VerificationCodeSent, _: datetime) -> Fields:
+    draft = partnership.drafts[event.by]
+    code = Code(number=event.number, expires_at=event.expires_at)
+    return _draft(partnership, event.by, codes=draft.codes + 1, code=code) | {"codes": event.number}
+
+
+def _code_failed(partnership: Partnership, event: VerificationCodeFailed, _: datetime) -> Fields:
+    code = partnership.drafts[event.by].code
+    if code is None:
+        return {}
+    attempts = 0 if event.locked_until else code.attempts + 1
+    return _draft(partnership, event.by, code=code.but(attempts=attempts, locked_until=event.locked_until))
+
+
+def _discarded(partnership: Partnership, event: TerminationDraftDiscarded, _: datetime) -> Fields:
+    return {"drafts": _without(partnership, event.by)}
+
+
+# ------------------------------------------------------------------------------------------------------------- the case
+
+
+def _submitted(partnership: Partnership, event: TerminationSubmitted, at: datetime) -> Fields:
+    draft = partnership.drafts[event.by]
+    case = TerminationCase(
+        by=event.by,
+        category=event.category,
+        submitted_at=at,
+        counted=event.counted,
+        ends_at=event.ends_at,
+        billing_mode=event.billing_mode,
+        details=draft.details,
+        rules=draft.rules,
+    )
+    state = PendingDecision(case=case, decide_by=event.decide_by, before=living(partnership.state))
+    return {"state": state, "drafts": _without(partnership, event.by)}
+
+
+def _escalated(partnership: Partnership, _: TerminationEscalated, __: datetime) -> Fields:
+    return {"state": state_of(partnership, PendingDecision, Stalled).but(escalated=True)}
+
+
+def _approved(partnership: Partnership, event: TerminationApproved, _: datetime) -> Fields:
+    """The end is certain: no draft is needed any longer."""
+    state = state_of(partnership, PendingDecision)
+    case = state.case.but(billing_mode=event.billing_mode)
+    return {"state": InNotice(case=case, before=state.before), "drafts": {}}
+
+
+def _back(partnership: Partnership, _: TerminationRejected | TerminationWithdrawn, __: datetime) -> Fields:
+    return {"state": living(partnership.state), "waived": ()}
+
+
+def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) -> Fields:
+    """By an agreement that is over there may be a case that nobody had asked for."""
+    state = partnership.state
+    if isinstance(state, Ending):
+        case = state.case.but(by=event.by, category=event.category, ends_at=at, rules=event.rules)
+    else:
+        case = TerminationCase(
+            by=event.by,
+            category=event.category,
+            submitted_at=at,
+            counted=False,
+            ends_at=at,
+            details=TerminationDetails(),
+            rules=event.rules,
+        )
+    stalled = Stalled(
+        case=case,
+        before=living(state),
+        items=event.items,
+        recheck_at=event.recheck_at,
+        escalate_at=event.escalate_at,
+    )
+    return {"state": stalled, "drafts": {}}
+
+
+def _rechecked(partnership: Partnership, event: TerminationRechecked, _: datetime) -> Fields:
+    return {"state": state_of(partnership, Stalled).but(items=event.items, recheck_at=event.recheck_at)}
+
+
+def _agreement_expired(_: Partnership, __: AgreementExpired, ___: datetime) -> Fields:
+    return {"agreement_ends_at": None}
+
+
+def _waived(partnership: Partnership, event: BlockWaived, _: datetime) -> Fields:
+    return {"waived": (*partnership.waived, event.item)}
+
+
+def _terminated(partnership: Partnership, event: PartnershipTerminated, at: datetime) -> Fields:
+    steps: dict[StepName, StepState] = dict.fromkeys(event.steps, "requested")
+    state = Terminated(
+        by=event.by,
+        category=event.category,
+        reason=(event.private or Why()).reason,
+        billing_mode=event.billing_mode,
+        bound_at=living(partnership.state).bound_at,
+        ended_at=at,
+        rules=event.rules,
+        steps=steps,
+        complete_by=event.complete_by,
+        retained_until=event.retained_until,
+    )
+    hidden = (*partnership.hidden_by, *(side for side in event.hidden_from if side not in partnership.hidden_by))
+    return {
+        "state": state,
+        "hidden_by": hidden,
+        "drafts": {},
+        "waived": (),
+        "modification": None,
+        "agreement_ends_at": None,
+    }
+
+
+FOLDS_OF_END: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]] = {
+    TerminationChecked: no_change,
+    TerminationDrafted: _drafted,
+    TerminationDraftChecked: _draft_checked,
+    TerminationConfirmed: _confirmed,
+    VerificationCodeSent: _code_sent,
+    VerificationCodeFailed: _code_failed,
+    VerificationCodeAccepted: no_change,
+    TerminationDraftDiscarded: _discarded,
+    TerminationSubmitted: _submitted,
+    TerminationDecisionRequested: no_change,
+    TerminationEscalated: _escalated,
+    TerminationApproved: _approved,
+    TerminationRejected: _back,
+    TerminationWithdrawn: _back,
+    TerminationStalled: _stalled,
+    TerminationRechecked: _rechecked,
+    AgreementExpired: _agreement_expired,
+    BlockWaived: _waived,
+    PartnershipTerminated: _terminated,
+}

@@ -1,0 +1,102 @@
+"""How a notice is made out: by which way, to which address, in which language, with which secret (R19, R77)."""
+
+from contracts.events.notice import NoticeSent, TokenRequest
+from contracts.templates import TemplateName
+from handlers.documents import Customer, Partner, Partnership, Told
+from handlers.invitation import link
+from handlers.verification import secret_code
+
+CHANNEL = "platform_email"
+"""For all but invitations, whose channel their sender chooses (R19), and codes (R77)."""
+CONSOLE = "console_message"
+"""How the platform's own people are told."""
+SMS = "sms"
+
+
+def channel_of(partnership: Partnership, template: TemplateName) -> str:
+    """R19, R77."""
+    if template in ("invitation", "invitation_reminder"):
+        return partnership.offer.channel
+    return SMS if template == "verification_code" else CHANNEL
+
+
+def to_partner(
+    partner: Partner,
+    partnership: Partnership,
+    template: TemplateName,
+    params: dict[str, str],
+    notice_id: str,
+    channel: str,
+) -> NoticeSent:
+    """To the partner's contact, in its language."""
+    return NoticeSent(
+        notice_id=notice_id,
+        party="partner",
+        recipient_id=partner.id,
+        channel=channel,
+        address=partner.contact.contact_email,
+        template=template,
+        language=partner.language,
+        params=_named(partner, partnership, params),
+        token=_token(partnership, template) if template == "verification_code" else None,
+    )
+
+
+def to_customer(
+    partner: Partner,
+    partnership: Partnership,
+    customer: Customer | None,
+    template: TemplateName,
+    params: dict[str, str],
+    notice_id: str,
+    channel: str,
+) -> NoticeSent:
+    """To the registered address once there is one; an invitation always to the one that it was made for."""
+    offer = partnership.offer
+    known = customer if template not in ("invitation", "invitation_reminder") else None
+    phone, email = (known.registered_phone, known.registered_email) if known else ("", "")
+    return NoticeSent(
+        notice_id=notice_id,
+        party="customer",
+        recipient_id=partnership.customer_id,
+        channel=channel,
+        address=(phone or offer.phone) if channel == SMS else (email or offer.email),
+        template=template,
+        language=offer.language,
+        params=_named(partner, partnership, params),
+        token=_token(partnership, template),
+    )
+
+
+def to_platform(
+    partner: Partner, partnership: Partnership, template: TemplateName, params: dict[str, str], notice_id: str
+) -> NoticeSent:
+    """To the platform's own people."""
+    return NoticeSent(
+        notice_id=notice_id,
+        party="platform",
+        channel=CONSOLE,
+        address="",
+        template=template,
+        language="en",
+        params=_named(partner, partnership, params),
+    )
+
+
+def again(
+    partner: Partner, partnership: Partnership, customer: Customer | None, told: Told, channel: str, notice_id: str
+) -> NoticeSent:
+    """The same notice by another way."""
+    if told.party == "partner":
+        return to_partner(partner, partnership, told.template, told.params, notice_id, channel)
+    return to_customer(partner, partnership, customer, told.template, told.params, notice_id, channel)
+
+
+def _token(partnership: Partnership, template: TemplateName) -> TokenRequest | None:
+    if template in ("invitation", "invitation_reminder"):
+        return link(partnership)
+    return secret_code(partnership.id, partnership.codes) if template == "verification_code" else None
+
+
+def _named(partner: Partner, partnership: Partnership, params: dict[str, str]) -> dict[str, str]:
+    return {**params, "partner_name": partner.contact.name, "company_name": partnership.offer.legal_name}

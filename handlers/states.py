@@ -1,0 +1,222 @@
+"""The states of a partnership, and what each of them holds. A field exists only where it has a meaning."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from contracts.agreement import CaseRules, Items, OfferRules
+from contracts.base import Contract, Count, Id, LongText, Moment, ShortText
+from contracts.commands.termination import Checklist
+from contracts.events.termination import DraftStage, TerminationDetails
+from contracts.steps import StepName, StepState
+from contracts.terms import BillingMode, BondStage, Category, Initiator, InvitedStage, Side
+
+# ------------------------------------------------------------------------------------------------------------ the offer
+
+
+class Invited(Contract):
+    """The offer is open. `reserved`: it has a place in the partner's quota."""
+
+    status: Literal["invited"] = "invited"
+    stage: InvitedStage = "sent"
+    by: Side = "partner"
+    expires_at: Moment
+    rules: OfferRules
+    reserved: bool
+    opened_by: Id | None = None
+    failed_attempts: Count = 0
+    links: Count = 1
+    """How often it was sent; only the last link is valid."""
+    reminders: Count = 0
+    switch_confirmed: bool = False
+
+
+class Switching(Contract):
+    """Accepted; the customer's old partnership has to end first. If it cannot, the `offer` is open again."""
+
+    status: Literal["switching"] = "switching"
+    switch_id: Id
+    offer: Invited
+    overdue_at: Moment | None
+
+
+class ClosedOffer(Contract):
+    """What is left of an offer that came to nothing."""
+
+    closed_at: Moment
+    purge_at: Moment
+
+
+class Declined(ClosedOffer):
+    """Who got the offer said no."""
+
+    status: Literal["declined"] = "declined"
+    reason: LongText
+
+
+class Cancelled(ClosedOffer):
+    """Who made the offer took it back."""
+
+    status: Literal["cancelled"] = "cancelled"
+    reason: LongText
+
+
+class Expired(ClosedOffer):
+    """The offer can no longer be accepted."""
+
+    status: Literal["expired"] = "expired"
+    cause: Literal["verification_exhausted", "time"]
+
+
+# ------------------------------------------------------------------------------------------------------ the partnership
+
+
+class Bond(Contract):
+    """What a partnership has while it lives."""
+
+    stage: BondStage = "activation_pending"
+    bound_at: Moment
+    activation_due_at: Moment | None
+    """Until then activation is waited for; None once it has been heard of."""
+
+
+class Active(Bond):
+    """The partnership lives."""
+
+    status: Literal["active"] = "active"
+
+
+class Suspended(Bond):
+    """It lives, but the platform has suspended it (R39)."""
+
+    status: Literal["suspended"] = "suspended"
+    reason: LongText
+
+
+Living = Annotated[Active | Suspended, Field(discriminator="status")]
+
+
+# -------------------------------------------------------------------------------------------------------------- its end
+
+
+class Code(Contract):
+    """The verification code that was sent last, and how often it was missed (R77)."""
+
+    number: Count
+    expires_at: Moment
+    attempts: Count = 0
+    locked_until: Moment | None = None
+
+
+class Draft(Contract):
+    """One side is about to ask for the end. The other side does not see it."""
+
+    stage: DraftStage
+    category: Category
+    details: TerminationDetails
+    items: Items
+    end_at: Moment | None
+    lapses_at: Moment
+    rules: CaseRules
+    assisted: bool = False
+    billing_mode: BillingMode | None = None
+    checklist: Checklist | None = None
+    codes: Count = 0
+    code: Code | None = None
+
+
+class TerminationCase(Contract):
+    """A request to end the partnership, with the dates and the rules that it began with."""
+
+    by: Initiator
+    category: Category
+    submitted_at: Moment
+    counted: bool
+    ends_at: Moment
+    billing_mode: BillingMode | None = None
+    details: TerminationDetails
+    rules: CaseRules
+
+
+class Ending(Contract):
+    """A case is open. `before` is what it is again if the case comes to nothing."""
+
+    status: Literal["ending"] = "ending"
+    case: TerminationCase
+    before: Living
+
+
+class PendingDecision(Ending):
+    """One side wants to end it and the other has to decide; `escalated`, the platform."""
+
+    stage: Literal["pending_decision"] = "pending_decision"
+    decide_by: Moment
+    escalated: bool = False
+
+
+class InNotice(Ending):
+    """It ends when the notice period is over."""
+
+    stage: Literal["in_notice"] = "in_notice"
+
+
+class Stalled(Ending):
+    """The notice period is over, but something stands in the way."""
+
+    stage: Literal["stalled"] = "stalled"
+    items: Items
+    recheck_at: Moment
+    escalate_at: Moment
+    escalated: bool = False
+
+
+OpenCase = Annotated[PendingDecision | InNotice | Stalled, Field(discriminator="stage")]
+
+
+# ----------------------------------------------------------------------------------------------------------- afterwards
+
+
+class Reactivation(Contract):
+    """One side wants it back; these have to agree."""
+
+    by: Side
+    awaiting: tuple[Initiator, ...]
+    answer_by: Moment
+    fee_reference: ShortText | None = None
+
+
+class Terminated(Contract):
+    """It has ended, and is read-only (R118) but for its closing."""
+
+    status: Literal["terminated"] = "terminated"
+    stage: Literal["closing", "done"] = "closing"
+    by: Initiator
+    category: Category
+    reason: LongText
+    billing_mode: BillingMode
+    bound_at: Moment
+    ended_at: Moment
+    rules: CaseRules
+    steps: dict[StepName, StepState]
+    complete_by: Moment | None
+    """None once the platform was told that it takes too long."""
+    retained_until: Moment
+    reactivation: Reactivation | None = None
+
+    @property
+    def open_steps(self) -> tuple[StepName, ...]:
+        """What has not been done, nor done without."""
+        return tuple(name for name, state in self.steps.items() if state in ("requested", "failed"))
+
+
+class Purged(Contract):
+    """Nothing personal is left."""
+
+    status: Literal["purged"] = "purged"
+    purged_at: Moment
+
+
+State = Annotated[
+    Invited | Switching | Living | OpenCase | Terminated | Declined | Cancelled | Expired | Purged,
+    Field(discriminator="status"),
+]

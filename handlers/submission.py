@@ -1,0 +1,123 @@
+"""From the explicit yes to the submitted request (R54, R62, R75, R78, R80, R89 to R95, R122)."""
+
+from contracts.commands.termination import ConfirmTermination
+from contracts.events.termination import (
+    TerminationApproved,
+    TerminationConfirmed,
+    TerminationDecisionRequested,
+    TerminationSubmitted,
+)
+from contracts.message import Event, Party, Route
+from contracts.rejections import RejectionCode
+from contracts.terms import Side
+from handlers.blocks import blocked, limit_reached, uses_extra
+from handlers.consent import approved
+from handlers.decision import Accepted, Decision, Rejected
+from handlers.documents import Customer, other_side
+from handlers.ending import end_or_stall
+from handlers.guards import in_days, not_allowed
+from handlers.requesting import open_draft, side_of
+from handlers.scene import Scene
+from handlers.states import Active, Draft, Ending, PendingDecision, Suspended, TerminationCase
+
+
+def confirm(scene: Scene, command: ConfirmTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
+    """R75, R89 to R92, R95, R112, R122: the warnings were read, and the answer is yes."""
+    if not isinstance(scene.partnership.state, Active | Suspended | Ending):
+        return not_allowed(scene.partnership)
+    side = side_of(scene, command)
+    if isinstance(side, Rejected):
+        return side
+    draft = open_draft(scene, side)
+    if isinstance(draft, Rejected):
+        return draft
+    if draft.stage == "blocked":
+        return blocked(draft.items)
+    if refusal := _unread(command, draft):
+        return refusal
+    needs_code = draft.rules.needs_code or command.route is not Route.SELF_SERVICE
+    choice = command.billing_mode if side == "customer" else None
+    confirmed = TerminationConfirmed(
+        **scene.standing,
+        by=side,
+        draft_stage="code_needed" if needs_code else "unconfirmed",
+        warning_version=draft.rules.warning_version,
+        checklist=command.checklist,
+        billing_mode=choice,
+    )
+    if needs_code:
+        return Accepted((confirmed,))
+    submitted = submit(scene, side, draft.but(billing_mode=choice))
+    return submitted if isinstance(submitted, Rejected) else Accepted((confirmed, *submitted))
+
+
+def _unread(command: ConfirmTermination, draft: Draft) -> Rejected | None:
+    """R92; R95: through customer service, the caller was told and agrees."""
+    version = draft.rules.warning_version
+    told = command.actor.kind is not Party.SUPPORT or command.caller_consents
+    if not command.checklist.warnings_read or not told or command.warning_version is None:
+        return Rejected(RejectionCode.WARNINGS_NOT_CONFIRMED, {"warning_version": version})
+    if command.warning_version != version:
+        return Rejected(RejectionCode.WARNING_VERSION_STALE, {"warning_version": version})
+    return None
+
+
+# ------------------------------------------------------------------------------------------------------- the submission
+
+
+def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Rejected:
+    """R78: what is asked becomes a case; or it approves the case that the other side has open (R80, R81)."""
+    state, customer = scene.partnership.state, scene.customer
+    if customer is None:
+        return not_allowed(scene.partnership)
+    if isinstance(state, PendingDecision) and state.case.by == other_side(side):
+        return approved(scene, customer, state, "both_sides_asked", draft.billing_mode)
+    if not isinstance(state, Active | Suspended):
+        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
+    counted = side in scene.policy.requests_of
+    if counted and (refusal := limit_reached(customer, scene.policy, scene.now)):
+        return refusal
+    if items := scene.blocks(customer, draft.rules, draft.details):
+        return blocked(items)
+    return _submitted(scene, customer, side, draft, counted=counted)
+
+
+def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, counted: bool) -> tuple[Event, ...]:
+    """The notice period runs from here (R45, R48). Then the other side decides, or nobody has to (C2)."""
+    rules, now = draft.rules, scene.now
+    ends_at = max(draft.end_at or now, in_days(now, rules.notice_days))
+    submitted = TerminationSubmitted(
+        **scene.ids,
+        by=side,
+        route=scene.message.data.route,
+        category=draft.category,
+        counted=counted,
+        extra_used=counted and uses_extra(customer, scene.policy, now),
+        decide_by=in_days(now, rules.decision_days) if rules.needs_consent else now,
+        ends_at=ends_at,
+        billing_mode=draft.billing_mode,
+    )
+    if rules.needs_consent:
+        asked = TerminationDecisionRequested(
+            **scene.ids,
+            decider=other_side(side),
+            decide_by=submitted.decide_by,
+            warning_version=rules.warning_version,
+        )
+        return (submitted, asked)
+    approval = TerminationApproved(
+        **scene.ids, basis="no_consent_needed", ends_at=ends_at, billing_mode=draft.billing_mode
+    )
+    if now < ends_at:
+        return (submitted, approval)
+    case = TerminationCase(
+        by=side,
+        category=draft.category,
+        submitted_at=now,
+        counted=counted,
+        ends_at=ends_at,
+        billing_mode=draft.billing_mode,
+        details=draft.details,
+        rules=rules,
+    )
+    return (submitted, approval, *end_or_stall(scene, customer, case))
