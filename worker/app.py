@@ -19,6 +19,7 @@ from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
 from worker.clock import backoff_seconds
+from worker.deadlines import Scheduler
 from worker.failures import describe
 from worker.health import make_health_app, serve
 from worker.intake import Intake
@@ -157,6 +158,7 @@ class Worker:
             if not self._ended.is_set():
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
                 tasks.start(self._watch(self._watchdog, lanes), "watch")
+                tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
                 await self._ended.wait()
                 log.info("draining")
                 await tasks.cancel()

@@ -24,7 +24,16 @@ from worker.dead_letters import HANDLER_FAILED, NOT_STORABLE, dead_letter, where
 from worker.decode import Item, Readable, Undecodable
 from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
 from worker.failures import Unstorable
-from worker.mongo.store import COLLECTION_OF, Changes, Document, LaneDocument, Loaded, document_to_bson, to_bson
+from worker.mongo.store import (
+    COLLECTION_OF,
+    LIVE_STATUSES,
+    Changes,
+    Document,
+    LaneDocument,
+    Loaded,
+    document_to_bson,
+    to_bson,
+)
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER, Headers, Outgoing, header
 from worker.secrets import Secrets
@@ -179,6 +188,11 @@ class _Batch:
         message = decoded.message
         before = self._documents(message)
         decided = self.rules.decide(before, message, Context(self.now, self.rules.policy, self.rules.secrets.token))
+        if decoded.internal and not (decided.events or decided.internal or decided.rejection):
+            # A deadline that no longer counts, a late step of a switch. Without an entry: the same may come again and
+            # count then.
+            self._count("without_effect")
+            return
         headers = _trace(item)
         if message.data.dry_run:
             answer = _answer(message, decided)
@@ -260,7 +274,16 @@ class _Batch:
             customer=loaded.customers.get(customer_id) if customer_id else None,
             partnership=partnership,
             open_offers=tuple(sorted(offers)),
+            live_partnerships=self._live(message.partner_id) if need.live_partnerships else (),
         )
+
+    def _live(self, partner_id: str) -> tuple[str, ...]:
+        """The partner's partnerships that live: as they were loaded, and as this batch left them."""
+        live = set(self.loaded.live.get(partner_id, ()))
+        for partnership in self.loaded.partnerships.values():
+            if partnership.partner_id == partner_id:
+                (live.add if partnership.state.status in LIVE_STATUSES else live.discard)(partnership.id)
+        return tuple(sorted(live))
 
     def _put(self, document: Document) -> None:
         self.revs.setdefault((type(document), document.id), document.rev - 1)

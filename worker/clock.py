@@ -2,6 +2,7 @@
 
 import random
 import time
+import uuid
 from datetime import UTC, datetime, timedelta
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -15,6 +16,11 @@ def utc_now() -> datetime:
 def monotonic_seconds() -> float:
     """Seconds on a clock that never goes back, for waiting and measuring."""
     return time.monotonic()
+
+
+def new_id() -> str:
+    """An id that nothing else has, for a process."""
+    return str(uuid.uuid4())
 
 
 def from_milliseconds(milliseconds: int) -> datetime:

@@ -10,6 +10,7 @@ import orjson
 
 from contracts.message import CONTENT_TYPE, CommandMessage, Typed
 from contracts.topics import RECORD_BYTES_MAX
+from handlers.verification import shown
 from worker.records import Outgoing
 from worker.secrets import Secrets
 
@@ -55,5 +56,5 @@ def with_token(record: Outgoing, secrets: Secrets) -> bytes | None:
     if record.token is None or record.value is None:
         return record.value
     body = orjson.loads(record.value)
-    body["data"]["params"]["token"] = secrets.token(*record.token)
+    body["data"]["params"]["token"] = shown(record.token[0], secrets.token(*record.token))
     return orjson.dumps(body)

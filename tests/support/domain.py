@@ -56,34 +56,81 @@ def bind(tale: Tale, partnership: str, partner: str, customer: str, model: str =
     assert tale.say(messages.accept(partnership, partner, customer)) == ["accepted"]
 
 
-def customer_asks(partnership: str, partner: str, customer: str, **data: Any) -> bytes:
-    actor = {**messages.CUSTOMER_USER, "party_id": customer}
-    return _request(partnership, partner, actor, category="customer_request", **data)
+# The end --------------------------------------------------------------------------------------------------------------
 
 
-def partner_asks(partnership: str, partner: str, **data: Any) -> bytes:
-    actor = {**messages.PARTNER_USER, "party_id": partner}
+def customer_requests(partnership: str, partner: str, customer: str, **data: Any) -> bytes:
+    return _request(partnership, partner, _customer(customer), category="customer_request", **data)
+
+
+def partner_requests(partnership: str, partner: str, **data: Any) -> bytes:
     plans = {"migration_plan": "export until the end of June", "alternative_service": "a direct account"}
-    return _request(partnership, partner, actor, category="partner_business_adjustment", **{**plans, **data})
+    fields = {"category": "partner_business_adjustment", **plans, **data}
+    return _request(partnership, partner, _partner(partner), **fields)
 
 
 def platform_orders(partnership: str, partner: str) -> bytes:
     return _request(partnership, partner, PLATFORM_USER, category="policy_violation")
 
 
+def customer_confirms(tale: Tale, partnership: str, partner: str, customer: str, **data: Any) -> bytes:
+    """The customer has read the warnings that its draft names."""
+    return _confirmation(tale, partnership, partner, _customer(customer), **data)
+
+
+def partner_confirms(tale: Tale, partnership: str, partner: str, **data: Any) -> bytes:
+    """The partner has read the warnings that its draft names."""
+    return _confirmation(tale, partnership, partner, _partner(partner), **data)
+
+
+def send_code(partnership: str, partner: str, customer: str) -> bytes:
+    return messages.command("SendVerificationCode", f"send-{partnership}", partnership, partner, _customer(customer))
+
+
+def code(tale: Tale, partnership: str) -> str:
+    """The code as the customer gets it: from the text message that the notification system is to send."""
+    (notice,) = [data for name, data in tale.events(f"send-{partnership}") if name == "NoticeSent"]
+    assert (notice["party"], notice["channel"], notice["template"]) == ("customer", "sms", "verification_code")
+    return str(notice["params"]["token"])
+
+
+def enter_code(partnership: str, partner: str, customer: str, entered: str, command_id: str | None = None) -> bytes:
+    name = command_id or f"enter-{partnership}"
+    return messages.command("SubmitVerificationCode", name, partnership, partner, _customer(customer), code=entered)
+
+
 def partner_decides(partnership: str, partner: str, **data: Any) -> bytes:
-    actor = {**messages.PARTNER_USER, "party_id": partner}
-    return _decision(partnership, partner, actor, **data)
+    return _decision(partnership, partner, _partner(partner), **data)
 
 
-def customer_decides(partnership: str, partner: str, customer: str, **data: Any) -> bytes:
-    actor = {**messages.CUSTOMER_USER, "party_id": customer}
-    return _decision(partnership, partner, actor, **data)
+def customer_decides(tale: Tale, partnership: str, partner: str, customer: str, **data: Any) -> bytes:
+    """The customer has read the warnings that the partner's request names."""
+    version = tale.event(f"confirm-{partnership}", "TerminationDecisionRequested")["warning_version"]
+    return _decision(partnership, partner, _customer(customer), **{"warning_version": version, **data})
+
+
+def _customer(customer: str) -> dict[str, Any]:
+    return {**messages.CUSTOMER_USER, "party_id": customer}
+
+
+def _partner(partner: str) -> dict[str, Any]:
+    return {**messages.PARTNER_USER, "party_id": partner}
 
 
 def _request(partnership: str, partner: str, actor: dict[str, Any], **data: Any) -> bytes:
-    fields = {"reason": REASON, **data}
-    return messages.command("RequestTermination", f"end-{partnership}", partnership, partner, actor, **fields)
+    return messages.command(
+        "RequestTermination", f"end-{partnership}", partnership, partner, actor, **{"reason": REASON, **data}
+    )
+
+
+def _confirmation(tale: Tale, partnership: str, partner: str, actor: dict[str, Any], **data: Any) -> bytes:
+    drafted = tale.event(f"end-{partnership}", "TerminationDrafted")
+    fields = {
+        "warning_version": drafted["rules"]["warning_version"],
+        "checklist": {"warnings_read": True, "data_backed_up": True, "bill_checked": True, "support_known": True},
+        **data,
+    }
+    return messages.command("ConfirmTermination", f"confirm-{partnership}", partnership, partner, actor, **fields)
 
 
 def _decision(partnership: str, partner: str, actor: dict[str, Any], **data: Any) -> bytes:

@@ -10,19 +10,25 @@ import pytest
 from tests.support import messages
 from tests.support.domain import (
     bind,
-    customer_asks,
+    code,
+    customer_confirms,
     customer_decides,
+    customer_requests,
+    enter_code,
     facts,
     offer,
-    partner_asks,
+    partner_confirms,
     partner_decides,
+    partner_requests,
     platform_orders,
+    send_code,
 )
 from tests.support.tale import Tale, told
 from worker.servers import Servers
 
 BOND = ["InvitationAccepted", "PartnershipBound", "QuotaUpdated", "BillingSwitched"]
-END = ["PartnershipTerminated", "QuotaUpdated", "BillingSwitched"]
+ASKED = ["TerminationSubmitted", "TerminationDecisionRequested"]
+END = ["PartnershipTerminated", "QuotaUpdated", "BillingSwitched", "FinalBillRequested", "DataRetentionStarted"]
 
 
 @pytest.fixture(scope="module")
@@ -62,12 +68,24 @@ def test_a_token_that_was_not_sent_opens_nothing(tale: Tale) -> None:
     tale.check()
 
 
-@pytest.mark.requirement("R37", "R53", "R56", "R57", "R59", "R60", "R80")
+@pytest.mark.requirement("R37", "R53", "R54", "R56", "R57", "R59", "R60", "R75", "R77", "R78", "R80", "R92")
 def test_a_customer_asks_for_the_end_and_its_partner_agrees(tale: Tale) -> None:
     bind(tale, "leave", "leave-p", "leave-c")
 
-    assert tale.say(customer_asks("leave", "leave-p", "leave-c", billing_mode="direct")) == ["accepted"]
-    assert tale.names("end-leave") == ["TerminationSubmitted", "TerminationDecisionRequested"]
+    assert tale.say(customer_requests("leave", "leave-p", "leave-c")) == ["accepted"]
+    assert tale.names("end-leave") == ["TerminationDrafted"]
+    assert tale.notices("end-leave") == {"customer": "termination_warnings"}
+    assert tale.say(customer_confirms(tale, "leave", "leave-p", "leave-c", billing_mode="direct")) == ["accepted"]
+    assert tale.names("confirm-leave") == ["TerminationConfirmed"]
+    assert tale.notices("confirm-leave") == {"customer": "termination_code_needed"}
+    assert tale.say(send_code("leave", "leave-p", "leave-c")) == ["accepted"]
+    assert tale.names("send-leave") == ["VerificationCodeSent"]
+    assert tale.say(enter_code("leave", "leave-p", "leave-c", code(tale, "leave"))) == ["accepted"]
+    assert tale.names("enter-leave") == ["VerificationCodeAccepted", *ASKED]
+    assert tale.notices("enter-leave") == {
+        "partner": "termination_decision_requested",
+        "customer": "termination_submitted",
+    }
     assert tale.say(partner_decides("leave", "leave-p")) == ["accepted"]
 
     assert tale.names("decide-leave") == ["TerminationApproved", *END]
@@ -77,12 +95,36 @@ def test_a_customer_asks_for_the_end_and_its_partner_agrees(tale: Tale) -> None:
     tale.check()
 
 
-@pytest.mark.requirement("R38", "R46", "R47", "R49", "R81")
+@pytest.mark.requirement("R77")
+def test_a_code_that_was_not_sent_submits_nothing(tale: Tale) -> None:
+    """It is counted, which is no refusal; the right one is taken afterwards."""
+    bind(tale, "code", "code-p", "code-c")
+    tale.say(customer_requests("code", "code-p", "code-c"))
+    tale.say(customer_confirms(tale, "code", "code-p", "code-c"), send_code("code", "code-p", "code-c"))
+    right = code(tale, "code")
+    assert len(right) == 6
+    assert right.isdecimal()
+    wrong = f"{(int(right) + 1) % 10**6:06}"
+
+    assert tale.say(enter_code("code", "code-p", "code-c", wrong, "guessed")) == ["accepted"]
+    assert tale.names("guessed") == ["VerificationCodeFailed"]
+    assert tale.event("guessed", "VerificationCodeFailed")["attempts_left"] == 4
+    assert tale.say(partner_decides("code", "code-p")) == ["NO_OPEN_REQUEST"]
+
+    assert tale.say(enter_code("code", "code-p", "code-c", right)) == ["accepted"]
+    assert tale.names("enter-code") == ["VerificationCodeAccepted", *ASKED]
+    tale.check()
+
+
+@pytest.mark.requirement("R38", "R46", "R47", "R49", "R81", "R92", "R122")
 def test_a_partner_asks_for_the_end_and_its_customer_agrees(tale: Tale) -> None:
     bind(tale, "drop", "drop-p", "drop-c")
 
-    assert tale.say(partner_asks("drop", "drop-p")) == ["accepted"]
-    assert tale.say(customer_decides("drop", "drop-p", "drop-c", billing_mode="none")) == ["accepted"]
+    assert tale.say(partner_requests("drop", "drop-p")) == ["accepted"]
+    assert tale.names("end-drop") == ["TerminationDrafted"]
+    assert tale.say(partner_confirms(tale, "drop", "drop-p")) == ["accepted"]
+    assert tale.names("confirm-drop") == ["TerminationConfirmed", *ASKED]
+    assert tale.say(customer_decides(tale, "drop", "drop-p", "drop-c", billing_mode="none")) == ["accepted"]
 
     assert tale.names("decide-drop") == ["TerminationApproved", *END]
     assert tale.event("decide-drop", "BillingSwitched")["to_mode"] == "none"

@@ -20,7 +20,8 @@ from worker.partitioning import lane_of
 from worker.servers import Servers
 
 LANES = 4
-LIVE = ("active", "ending")
+LIVE = ("active", "suspended", "ending")
+ENDED = ["PartnershipTerminated", "QuotaUpdated", "FinalBillRequested", "DataRetentionStarted"]
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +87,7 @@ def test_a_switch_between_two_lanes_hands_the_customer_over(tale: Tale) -> None:
         )
 
     assert tale.names("accept-second") == ["InvitationAccepted", "SwitchStarted"]
-    assert (ended["lane"], tale.names(ended["_id"])) == (0, ["PartnershipTerminated", "QuotaUpdated"])
+    assert (ended["lane"], tale.names(ended["_id"])) == (0, ENDED)
     bound = ["PartnershipBound", "QuotaUpdated", "BillingSwitched", "SwitchCompleted"]
     assert (completed["lane"], tale.names(completed["_id"])) == (1, bound)
     billing = tale.event(completed["_id"], "BillingSwitched")

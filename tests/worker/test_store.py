@@ -16,7 +16,9 @@ from pymongo.errors import OperationFailure, PyMongoError
 from contracts.events.facts import PartnerContact
 from contracts.events.invitation import OfferDetails
 from contracts.terms import Language
-from handlers.documents import Customer, Invited, Live, Needs, Partner, Partnership, Quota
+from handlers.documents import Customer, Live, Needs, Partner, Partnership, Quota
+from handlers.policy import Policy
+from handlers.states import Invited
 from worker.failures import Fate, Fenced, StopWorker, fate_of
 from worker.mongo.client import Client, Driver, connect
 from worker.mongo.collections import prepare
@@ -35,6 +37,7 @@ from worker.servers import Servers
 
 NOON = datetime(2026, 1, 15, 12, 0, 0, 123_000, tzinfo=UTC)
 ENGLISH: Language = "en"
+OFFER_RULES = Policy().offer_rules(reserves=True)
 PARTNER = Partner(
     id="p1",
     rev=1,
@@ -49,7 +52,8 @@ CUSTOMER = Customer(
 )
 PARTNERSHIP = Partnership(
     id="x", rev=1, partner_id="p1", customer_id="c1", purpose="strategic_ecosystem", model="referral",
-    offer=OfferDetails(legal_name="C"), state=Invited(expires_at=NOON), open_keys=("email\tp1\tc@c.example",),
+    offer=OfferDetails(legal_name="C"), state=Invited(expires_at=NOON, rules=OFFER_RULES, reserved=True),
+    open_keys=("email\tp1\tc@c.example",),
 )  # fmt: skip
 _numbers = itertools.count(1)
 

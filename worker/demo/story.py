@@ -14,7 +14,14 @@ from contracts.commands.invitation import (
     OpenInvitation,
     RecordIdentityVerification,
 )
-from contracts.commands.termination import DecideTermination, RequestTermination
+from contracts.commands.termination import (
+    Checklist,
+    ConfirmTermination,
+    DecideTermination,
+    RequestTermination,
+    SendVerificationCode,
+    SubmitVerificationCode,
+)
 from contracts.events.binding import PartnershipBound, SwitchCompleted
 from contracts.events.facts import CustomerStandingRecorded, QuotaUpdated
 from contracts.events.invitation import (
@@ -25,7 +32,14 @@ from contracts.events.invitation import (
     SwitchPrompted,
 )
 from contracts.events.notice import NoticeSent
-from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationSubmitted
+from contracts.events.termination import (
+    PartnershipTerminated,
+    TerminationApproved,
+    TerminationConfirmed,
+    TerminationDecisionRequested,
+    TerminationDrafted,
+    VerificationCodeSent,
+)
 from contracts.message import Actor, Event, Party, Role
 from contracts.rejections import CommandRejected
 from contracts.standing import Dealings
@@ -84,7 +98,7 @@ async def a_repeat_and_poison(stage: Stage) -> None:
     before = len(stage.results([accepted]))
     again = await stage.publish_again(accepted)
     poison = await stage.publish_bytes(TopicName.INVITATION_COMMANDS, AURORA, b"} this is not JSON {")
-    order = invite(PAULA, HUGO, "referral")
+    order = invite(PAULA, HUGO, "reseller")
     behind = await stage.publish(order)
 
     stage.screen.command("Carla's browser sends her acceptance again", "AcceptInvitation")
@@ -100,7 +114,7 @@ async def a_repeat_and_poison(stage: Stage) -> None:
 
 
 async def a_second_customer(stage: Stage) -> None:
-    """Referred, not resold to: that makes a difference at the end."""
+    """It stays with its partner until it asks for the end itself."""
     stage.screen.scene("The second customer", "Heron answers the invitation that came behind the poison.")
     await stage.tell(standing(HERON), opened(stage, PAULA, HUGO), verified(PAULA, HUGO, PartnershipStatusChecked))
     await stage.tell(accept(PAULA, HUGO))
@@ -118,21 +132,27 @@ async def an_end_that_is_decided(stage: Stage) -> None:
     stage.screen.scene(
         "An end that the other side decides", "Borealis resells to Kestrel: Kestrel has to agree, and 30 days go by."
     )
-    await stage.tell(
-        end(CARLA, BOREALIS, "Carla of Kestrel wants to leave again at once", CommandRejected),
-        end(BEN, KESTREL, "Ben of Borealis wants to end it with Kestrel", TerminationSubmitted, NoticeSent, NoticeSent),
-        agree(CARLA, BEN, "Carla agrees, and chooses to be billed directly"),
-    )
+    await stage.tell(end(CARLA, BOREALIS, "Carla of Kestrel wants to leave again at once", CommandRejected))
+    await stage.tell(end(BEN, KESTREL, "Ben of Borealis wants to end it with Kestrel", TerminationDrafted, NoticeSent))
+    asked = (TerminationConfirmed, TerminationDecisionRequested, NoticeSent, NoticeSent)
+    await stage.tell(confirm(stage, BEN, KESTREL, *asked))
+    sentence = "Carla agrees, and chooses to be billed directly"
+    await stage.tell(agree(stage, CARLA, BOREALIS, sentence, TerminationApproved, NoticeSent, NoticeSent))
 
 
-async def an_end_at_once(stage: Stage) -> None:
-    """Nobody has to agree and no notice was agreed on."""
+async def an_end_with_a_code(stage: Stage) -> None:
+    """A customer who is resold to proves that it is the one who asks; no notice was agreed on."""
     stage.screen.scene(
-        "An end that takes effect at once",
-        "Aurora only referred Heron: nobody has to agree, and no notice was agreed on.",
+        "An end with a code, at once",
+        "Aurora resells to Heron: Heron enters a code; no notice was agreed on.",
     )
-    sentence = "Paula of Aurora ends it with Heron"
-    await stage.tell(end(PAULA, HERON, sentence, PartnershipTerminated, NoticeSent, NoticeSent))
+    await stage.tell(end(HUGO, AURORA, "Hugo of Heron wants to leave Aurora", TerminationDrafted, NoticeSent))
+    await stage.tell(confirm(stage, HUGO, AURORA, TerminationConfirmed, NoticeSent))
+    await stage.tell(send_code(HUGO, AURORA))
+    await stage.tell(enter_code(stage, HUGO, AURORA))
+    await stage.tell(
+        agree(stage, PAULA, HERON, "Paula of Aurora agrees", PartnershipTerminated, NoticeSent, NoticeSent)
+    )
 
 
 async def a_kill(stage: Stage) -> None:
@@ -192,7 +212,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     a_second_customer,
     a_switch,
     an_end_that_is_decided,
-    an_end_at_once,
+    an_end_with_a_code,
     a_kill,
 )
 
@@ -281,9 +301,7 @@ def invite(partner: Actor, customer: Actor, model: Model) -> Order:
 def opened(stage: Stage, partner: Actor, customer: Actor) -> Order:
     """With the token from the notice, as a notification system would put it into the e-mail's link."""
     subject = _partnership(partner, customer)
-    events = [seen.event for seen in stage.follower.seen if seen.subject == subject]
-    tokens = [event.params["token"] for event in events if isinstance(event, NoticeSent) and "token" in event.params]
-    command = OpenInvitation(actor=customer, token=tokens[-1])
+    command = OpenInvitation(actor=customer, token=_noticed(stage, subject, "token"))
     return _order(f"{_person(customer)} opens the link", command, partner, customer, InvitationOpened)
 
 
@@ -316,7 +334,7 @@ def cancel(partner: Actor, company: str) -> Order:
 
 
 def end(user: Actor, other: str, sentence: str, *until: type[Event]) -> Order:
-    """One side asks for the end."""
+    """One side begins to ask for the end."""
     by_partner = user.kind is Party.PARTNER
     more: dict[str, Any] = {"migration_plan": "export by June", "alternative_service": "a direct account"}
     command = RequestTermination(
@@ -325,14 +343,57 @@ def end(user: Actor, other: str, sentence: str, *until: type[Event]) -> Order:
         reason="we do not get on with each other",
         **(more if by_partner else {}),
     )
-    partner, customer = (user.party_id, other) if by_partner else (other, user.party_id)
-    return Order(sentence, command, f"{partner}-{customer}", partner, until)
+    return _between(sentence, command, user, other, *until)
 
 
-def agree(customer: Actor, partner: Actor, sentence: str) -> Order:
-    """The customer, who was asked, agrees."""
-    command = DecideTermination(actor=customer, approve=True, billing_mode="direct")
-    return _order(sentence, command, partner, customer, TerminationApproved, NoticeSent, NoticeSent)
+def confirm(stage: Stage, user: Actor, other: str, *until: type[Event]) -> Order:
+    """It has read the warnings that go with its draft. A customer chooses its billing."""
+    drafts = (seen.event for seen in stage.follower.seen if seen.subject == _ours(user, other))
+    version = [draft.rules.warning_version for draft in drafts if isinstance(draft, TerminationDrafted)][-1]
+    command = ConfirmTermination(
+        actor=user,
+        warning_version=version,
+        checklist=Checklist(warnings_read=True, data_backed_up=True, bill_checked=True, support_known=True),
+        billing_mode="direct" if user.kind is Party.CUSTOMER else None,
+    )
+    return _between(f"{name(user.user_id)} has read the warnings, and confirms", command, user, other, *until)
+
+
+def send_code(user: Actor, other: str) -> Order:
+    """By text message: in this story by the notice that would have it sent."""
+    sentence = f"{name(user.user_id)} asks for a code by text message"
+    return _between(sentence, SendVerificationCode(actor=user), user, other, VerificationCodeSent, NoticeSent)
+
+
+def enter_code(stage: Stage, user: Actor, other: str) -> Order:
+    """The right code submits what was confirmed."""
+    command = SubmitVerificationCode(actor=user, code=_noticed(stage, _ours(user, other), "token"))
+    until = (TerminationDecisionRequested, NoticeSent, NoticeSent)
+    return _between(f"{name(user.user_id)} enters the code", command, user, other, *until)
+
+
+def agree(stage: Stage, user: Actor, other: str, sentence: str, *until: type[Event]) -> Order:
+    """The side that was asked agrees. A customer has read the warnings, and chooses its billing."""
+    command = DecideTermination(actor=user, approve=True)
+    if user.kind is Party.CUSTOMER:
+        version = _noticed(stage, _ours(user, other), "warning_version")
+        command = command.but(warning_version=version, billing_mode="direct")
+    return _between(sentence, command, user, other, *until)
+
+
+def _noticed(stage: Stage, subject: str, param: str) -> str:
+    """What the last notice says that says it."""
+    events = [seen.event for seen in stage.follower.seen if seen.subject == subject]
+    return [event.params[param] for event in events if isinstance(event, NoticeSent) and param in event.params][-1]
+
+
+def _between(sentence: str, command: Any, user: Actor, other: str, *until: type[Event]) -> Order:
+    partner = user.party_id if user.kind is Party.PARTNER else other
+    return Order(sentence, command, _ours(user, other), partner, until)
+
+
+def _ours(user: Actor, other: str) -> str:
+    return f"{user.party_id}-{other}" if user.kind is Party.PARTNER else f"{other}-{user.party_id}"
 
 
 def _order(sentence: str, command: Any, partner: Actor, customer: Actor, *until: type[Event]) -> Order:

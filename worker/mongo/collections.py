@@ -15,6 +15,7 @@ JOURNAL = "journal"
 DEAD_LETTERS = "dead_letters"
 LANES = "lanes"
 TOPOLOGY = "topology"
+LEASES = "leases"
 
 INDEXES: dict[str, list[IndexModel]] = {
     PARTNERS: [],
@@ -22,6 +23,12 @@ INDEXES: dict[str, list[IndexModel]] = {
     PARTNERSHIPS: [
         # The rule "no second open offer to the same customer": the keys are empty once an offer is closed.
         IndexModel([("open_keys", ASCENDING)], name="open_offers", sparse=True),
+        # The live partnerships of a partner, when its agreement changes.
+        IndexModel([("partner_id", ASCENDING), ("state.status", ASCENDING)], name="of_partner"),
+        # What the scheduler looks for.
+        IndexModel(
+            [("next_due_at", ASCENDING)], name="due", partialFilterExpression={"next_due_at": {"$type": "date"}}
+        ),
     ],
     JOURNAL: [
         # Recovery reads a lane's entries between two offsets, in their order.
@@ -31,6 +38,7 @@ INDEXES: dict[str, list[IndexModel]] = {
     ],
     DEAD_LETTERS: [IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state")],
     LANES: [],
+    LEASES: [],
     TOPOLOGY: [],
 }
 

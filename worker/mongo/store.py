@@ -22,6 +22,7 @@ D = TypeVar("D", Partner, Customer, Partnership)
 UTC_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 DUPLICATE_KEY = 11000
 DOCUMENT_BYTES_MAX = 16_777_216
+LIVE_STATUSES = ("active", "suspended", "ending")
 NOT_BEGUN = -1
 """Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
 
@@ -59,6 +60,8 @@ class Loaded:
     customers: dict[str, Customer]
     partnerships: dict[str, Partnership]
     offers: dict[str, set[str]]
+    live: dict[str, set[str]] = field(default_factory=dict)
+    """Ids of the live partnerships of the partners whose agreement changes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +151,12 @@ class Store:
         await session.with_transaction(body)
 
     async def load(self, session: Any, entry_ids: list[str], needs: Iterable[Needs]) -> Loaded:
-        """Read what these commands need, in at most five queries."""
+        """Read what these commands need, in at most six queries."""
         partners: set[str] = set()
         partnerships: set[str] = set()
         customers: set[str] = set()
         keys: set[str] = set()
+        agreements: set[str] = set()
         for need in needs:
             if need.partner_id:
                 partners.add(need.partner_id)
@@ -161,6 +165,8 @@ class Store:
             if need.customer_id:
                 customers.add(need.customer_id)
             keys.update(need.offer_keys)
+            if need.live_partnerships and need.partner_id:
+                agreements.add(need.partner_id)
 
         digests = await self.digests(session, entry_ids)
         offers: dict[str, set[str]] = {}
@@ -175,10 +181,18 @@ class Store:
             customers={},
             partnerships=await self._documents(session, Partnership, partnerships),
             offers=offers,
+            live=await self._live(session, agreements) if agreements else {},
         )
         customers.update(p.customer_id for p in loaded.partnerships.values() if p.customer_id)
         loaded.customers = await self._documents(session, Customer, customers)
         return loaded
+
+    async def _live(self, session: Any, partners: set[str]) -> dict[str, set[str]]:
+        query = {"partner_id": {"$in": list(partners)}, "state.status": {"$in": list(LIVE_STATUSES)}}
+        live: dict[str, set[str]] = {}
+        for found in await self._find(session, PARTNERSHIPS, query, {"partner_id": 1}):
+            live.setdefault(found["partner_id"], set()).add(found["_id"])
+        return live
 
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""

@@ -1,0 +1,163 @@
+"""Deadlines (P5): what is due becomes a command in the lane log. One worker does it, by a lease in MongoDB.
+
+MongoDB's clock says what is due; whether it counts, the lane decides by the time of its record. So a deadline is never
+early, and sent twice it has one effect: one that no longer counts leaves nothing behind. It is sent again until the
+partnership waits for something else: after a minute, then after twice as long each time.
+"""
+
+import asyncio
+import contextlib
+import hashlib
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from contracts.base import to_milliseconds
+from contracts.commands.internal import DeadlineReached
+from contracts.message import SYSTEM, CommandMessage
+from contracts.topics import TopicName
+from handlers.deadlines import Deadline, deadlines
+from handlers.documents import Partnership
+from worker.clock import backoff_seconds, from_milliseconds, monotonic_seconds, new_id
+from worker.encode import CONTENT_TYPE_HEADER, cloud_event
+from worker.failures import describe
+from worker.kafka import Batches, make_producer, stop_client
+from worker.mongo.client import Client
+from worker.mongo.collections import LEASES, PARTNERSHIPS
+from worker.partitioning import lane_of
+from worker.records import SIGNATURE_HEADER
+from worker.secrets import Secrets
+from worker.settings import Settings
+
+LOOK_SECONDS = 1.0
+LEASE_SECONDS = 15.0
+"""After this another worker takes over from one that died."""
+
+AT_ONCE = 500
+"""Partnerships looked at in one go: after a day of downtime thousands are due, and lanes take them in batches."""
+
+AGAIN_SECONDS = 60.0
+AGAIN_SECONDS_MAX = 3600.0
+ID_CHARACTERS_MAX = 128
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class _Sent:
+    at: float
+    again_after: float
+
+
+def deadline_id(partnership_id: str, deadline: Deadline) -> str:
+    """`~partnership:kind:due_at:sequence`: the same whoever sends it, and however often."""
+    command_id = f"~{partnership_id}:{deadline.kind}:{to_milliseconds(deadline.due_at)}:{deadline.sequence}"
+    if len(command_id) <= ID_CHARACTERS_MAX:
+        return command_id
+    return f"~deadline:{hashlib.blake2b(command_id.encode(), digest_size=16).hexdigest()}"
+
+
+class Scheduler:
+    """Looks for what is due, while it holds the lease."""
+
+    def __init__(self, settings: Settings, secrets: Secrets, client: Client) -> None:
+        self._settings = settings
+        self._secrets = secrets
+        self._client = client
+        self._db = client[settings.mongo_database]
+        self._me = new_id()
+        self._sent: dict[str, _Sent] = {}
+        self._producer: AIOKafkaProducer | None = None
+
+    async def run(self) -> None:
+        """Until cancelled. A sick dependency is waited for: what is due stays due."""
+        attempt = 0
+        try:
+            while True:
+                try:
+                    sent = await self._look() if await self._holds_lease() else 0
+                    attempt = 0
+                    await asyncio.sleep(0 if sent >= AT_ONCE else LOOK_SECONDS)
+                except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
+                    attempt += 1
+                    log.warning("deadlines wait", error=describe(error), attempt=attempt)
+                    await self._drop_producer()
+                    await asyncio.sleep(backoff_seconds(attempt))
+        finally:
+            await self._drop_producer()
+
+    async def _holds_lease(self) -> bool:
+        leases = self._db[LEASES]
+        free = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$owner", self._me]}]}
+        taken = {"owner": self._me, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}}
+        result = await leases.update_one({"_id": "deadlines", "$expr": free}, [{"$set": taken}])
+        if result.matched_count:
+            return True
+        self._sent.clear()
+        with contextlib.suppress(DuplicateKeyError):  # another worker holds it, or was the first to make it
+            await leases.insert_one({"_id": "deadlines", "owner": "", "until": from_milliseconds(0)})
+        return False
+
+    async def _look(self) -> int:
+        # A command's answer has no time zone, whatever the client's options say; it is UTC.
+        now = (await self._client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
+        query = {"next_due_at": {"$lte": now}}
+        # Beyond those that are on their way already: else they would hide the others.
+        limit = AT_ONCE + len(self._sent)
+        found = await self._db[PARTNERSHIPS].find(query).sort("next_due_at", 1).limit(limit).to_list(None)
+        due = [
+            (partnership, deadline) for partnership in map(_partnership, found) for deadline in _due(partnership, now)
+        ]
+        waiting = {deadline_id(partnership.id, deadline) for partnership, deadline in due}
+        self._sent = {key: sent for key, sent in self._sent.items() if key in waiting}
+        fresh = [(partnership, deadline) for partnership, deadline in due if self._is_to_send(partnership.id, deadline)]
+        if fresh:
+            await self._append(fresh, now)
+        return len(fresh)
+
+    def _is_to_send(self, partnership_id: str, deadline: Deadline) -> bool:
+        sent = self._sent.get(deadline_id(partnership_id, deadline))
+        return sent is None or monotonic_seconds() >= sent.at + sent.again_after
+
+    async def _append(self, due: list[tuple[Partnership, Deadline]], now: datetime) -> None:
+        topic = self._settings.topic(TopicName.LANES)
+        async with asyncio.timeout(self._settings.request_timeout_seconds):
+            if self._producer is None:
+                self._producer = make_producer(self._settings)
+                await self._producer.start()
+            batches = Batches(self._producer)
+            for partnership, deadline in due:
+                command_id = deadline_id(partnership.id, deadline)
+                command = DeadlineReached(actor=SYSTEM, **deadline._asdict())
+                cause = CommandMessage(command_id, partnership.id, partnership.partner_id, command)
+                value = cloud_event(
+                    command, command_id, partnership.id, partnership.partner_id, cause, to_milliseconds(now)
+                )
+                headers = (CONTENT_TYPE_HEADER, (SIGNATURE_HEADER, self._secrets.seal(value)))
+                lane = lane_of(partnership.partner_id, self._settings.lanes)
+                batches.add(topic, lane, partnership.partner_id.encode(), value, headers, None)
+            await batches.send()
+        for partnership, deadline in due:
+            key = deadline_id(partnership.id, deadline)
+            before = self._sent.get(key)
+            again = min(before.again_after * 2, AGAIN_SECONDS_MAX) if before else AGAIN_SECONDS
+            self._sent[key] = _Sent(monotonic_seconds(), again)
+        log.info("deadlines reached", count=len(due))
+
+    async def _drop_producer(self) -> None:
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            await stop_client(producer)
+
+
+def _partnership(found: dict[str, Any]) -> Partnership:
+    return Partnership.model_validate({**found, "id": found["_id"]})
+
+
+def _due(partnership: Partnership, now: datetime) -> list[Deadline]:
+    return [deadline for deadline in deadlines(partnership) if deadline.due_at <= now]
