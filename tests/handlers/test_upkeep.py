@@ -160,6 +160,14 @@ def test_a_change_can_be_declined_for_a_reason_and_an_empty_one_is_none() -> Non
     given(*BOUND).when(by_partner(AnswerModification, answer="acknowledge")).refused(RejectionCode.NO_OPEN_REQUEST)
 
 
+@pytest.mark.requirement("R32", "R129")
+def test_what_is_upkeep_the_partner_changes_at_once_and_terms_not_even_beside_it() -> None:
+    upkeep = Changes(contact_person="Bob", email="bob@c1.example", phone="+44 2")
+    given(*BOUND).when(by_partner(ProposeModification, changes=upkeep)).then(ModificationApplied)
+    mixed = upkeep.model_copy(update={"terms": "ten"})
+    given(*BOUND).when(by_partner(ProposeModification, changes=mixed)).then(ModificationProposed)
+
+
 @pytest.mark.requirement("R129")
 def test_what_a_closed_partner_would_have_to_answer_falls_to_the_platform() -> None:
     proposed = (*BOUND, by_customer(ProposeModification, changes=TERMS))
