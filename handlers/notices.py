@@ -223,7 +223,7 @@ def _notice(
     event: Event,
     notice_id: str,
 ) -> NoticeSent:
-    params = {name: _text(event, name) for name in TEMPLATES[template] if name != "token"}
+    params = {name: _text(partnership, event, name) for name in TEMPLATES[template] if name != "token"}
     if party == "partner":
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
     if party == "platform":
@@ -232,10 +232,12 @@ def _notice(
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _text(event: Event, name: str) -> str:
-    """A field of the event, or of its private part."""
+def _text(partnership: Partnership, event: Event, name: str) -> str:
+    """A field of the event, or of its private part, or of the rules that the draft goes by."""
     values = event.__dict__
-    value = values[name] if name in values else getattr(values.get("private"), name, "")
+    draft = next((draft for side, draft in (partnership.drafts or {}).items() if side == values.get("by")), None)
+    places = (event, values.get("private"), draft.rules if draft else None)
+    value = next((getattr(place, name) for place in places if name in getattr(place, "__dict__", ())), "")
     if isinstance(value, datetime):
         return to_milliseconds(value)
     return ", ".join(value) if isinstance(value, tuple) else str(value)

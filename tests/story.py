@@ -550,6 +550,8 @@ class World:
                     given = {*notice.params, *(("token",) if notice.token else ())}
                     wanted = {*ALWAYS_GIVEN, *TEMPLATES[notice.template]} - ({"token"} if not notice.token else set())
                     assert given == wanted, notice
+                    # With an empty one nobody could confirm.
+                    assert notice.params.get("warning_version") != "", notice
 
     def check_fold(self) -> None:
         """P4, as `verify` does it: each document alone, from the entries that name it, from what was stored.

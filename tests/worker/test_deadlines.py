@@ -79,9 +79,7 @@ def test_one_that_comes_too_early_changes_nothing_and_leaves_no_entry(deploy: Ca
     due_at = datetime.now(tz=UTC) + timedelta(days=1)
     entries = deployment.db.journal.estimated_document_count()
 
-    deployment.db.partnerships.update_one(
-        {"_id": "early"}, {"$set": {"next_due_at": PAST, "state.expires_at": due_at}}
-    )
+    deployment.db.partnerships.update_one({"_id": "early"}, {"$set": {"next_due_at": PAST, "state.expires_at": due_at}})
     wait_until(lambda: worker.readiness().get("ready"), 30, "readiness")
     deployment.produce(messages.INVITATION, messages.cancel("early", "acme"), key=b"acme")
     deployment.wait_decided(["cancel-early"])
