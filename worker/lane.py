@@ -61,6 +61,7 @@ class Lane:
         rules: Rules,
         store: Store,
         limit: FailureLimit,
+        turns: asyncio.Semaphore,
         metrics: Metrics,
         consumer: AIOKafkaConsumer,
         partition: TopicPartition,
@@ -74,6 +75,7 @@ class Lane:
         self._rules = rules
         self._store = store
         self._limit = limit
+        self._turns = turns
         self._metrics = metrics
         self._consumer = consumer
         self._queue: deque[ConsumerRecord] = deque()
@@ -258,8 +260,8 @@ class Lane:
                     publishing = None
                 if records:
                     started = monotonic_seconds()
-                    items = [decode(record, self._rules.secrets) for record in records]
-                    result = await self._store_or_halve(items)
+                    async with self._turns:
+                        result = await self._store_or_halve(records)
                     if result is None:
                         continue
                     self._forget(records)
@@ -308,8 +310,9 @@ class Lane:
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 
-    async def _store_or_halve(self, items: list[Item]) -> Result | None:
+    async def _store_or_halve(self, records: Sequence[ConsumerRecord]) -> Result | None:
         """Store a batch; or nothing of it, and half as many the next time, until the culprit is alone."""
+        items = [decode(record, self._rules.secrets) for record in records]
         try:
             return await self._store_batch(items)
         except Exception as error:

@@ -17,6 +17,10 @@ from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_unti
 from worker.settings import Settings
 from worker.watchdog import Place
 
+DECIDING_MAX = 4
+"""Lanes of one worker that decide and store at the same time. There is one interpreter to decide with: more at once
+would only hold more batches in memory, and each transaction open for longer."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -41,6 +45,7 @@ class Lanes:
         self._store = store
         self._metrics = metrics
         self._consumer = consumer
+        self._turns = asyncio.Semaphore(DECIDING_MAX)
         self._limit = FailureLimit(
             settings.failing_partnerships_max, settings.failing_share_max, settings.failing_window_seconds
         )
@@ -96,6 +101,7 @@ class Lanes:
                 rules=self._rules,
                 store=self._store,
                 limit=self._limit,
+                turns=self._turns,
                 metrics=self._metrics,
                 consumer=consumer,
                 partition=partition,

@@ -92,6 +92,7 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
         rules=Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules),
         store=Store(client, settings.mongo_database),
         limit=FailureLimit(20, 0.5, 60),
+        turns=asyncio.Semaphore(1),
         metrics=Metrics(),
         consumer=consumer,
         partition=partition,
