@@ -9,14 +9,14 @@ from aiokafka import AIOKafkaProducer
 PARTNER, PARTNERSHIP = "acme", "acme-and-globex"
 
 
-def command(name: str, command_id: str, subject: str, **data: object) -> bytes:
+def command(kind: str, command_id: str, subject: str, **data: object) -> bytes:
     """One CloudEvent. `partitionkey` is the partner: it decides the order, whatever the record's key is."""
     return json.dumps(
         {
             "specversion": "1.0",
             "id": command_id,  # decided once: send it again as often as you like
             "source": "/examples/produce",
-            "type": f"partnerships.{name}.v1",
+            "type": f"partnerships.{kind}.v1",
             "subject": subject,
             "partitionkey": PARTNER,
             "data": data,
