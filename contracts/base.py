@@ -12,8 +12,9 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 _new, _set = object.__new__, object.__setattr__
 
 INT64_MAX = 2**63 - 1
+ID_CHARACTERS_MAX = 128
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f\x7f]+$")]
 """An identifier: 1 to 128 characters, none of them a control character."""
 
 ShortText = Annotated[str, StringConstraints(max_length=256)]

@@ -8,7 +8,7 @@ from typing import Any
 
 from bson.errors import BSONError
 
-from contracts.base import to_milliseconds
+from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
 from contracts.events.notice import NoticeSent
 from contracts.message import CommandMessage, Event
 from contracts.rejections import CommandAnswered, RejectionCode
@@ -38,7 +38,6 @@ from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER, Headers, Outgoing, header
 from worker.secrets import Secrets
 
-ID_CHARACTERS_MAX = 128
 TRACE_HEADER = "traceparent"
 TRACE_BYTES_MAX = 128
 

@@ -6,7 +6,6 @@ partnership waits for something else: after a minute, then after twice as long e
 """
 
 import asyncio
-import contextlib
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,20 +14,20 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
-from pymongo.errors import DuplicateKeyError, PyMongoError
+from pymongo.errors import PyMongoError
 
-from contracts.base import to_milliseconds
+from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
 from contracts.commands.internal import DeadlineReached
 from contracts.message import SYSTEM, CommandMessage
 from contracts.topics import TopicName
 from handlers.deadlines import Deadline, deadlines
 from handlers.documents import Partnership
-from worker.clock import backoff_seconds, from_milliseconds, monotonic_seconds, new_id
+from worker.clock import backoff_seconds, monotonic_seconds, new_id
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.failures import describe
 from worker.kafka import Batches, make_producer, stop_client
 from worker.mongo.client import Client
-from worker.mongo.collections import LEASES, PARTNERSHIPS
+from worker.mongo.collections import DEADLINES_LEASE, LEASES, PARTNERSHIPS
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER
 from worker.secrets import Secrets
@@ -43,7 +42,6 @@ AT_ONCE = 500
 
 AGAIN_SECONDS = 60.0
 AGAIN_SECONDS_MAX = 3600.0
-ID_CHARACTERS_MAX = 128
 
 log = structlog.get_logger(__name__)
 
@@ -92,16 +90,12 @@ class Scheduler:
             await self._drop_producer()
 
     async def _holds_lease(self) -> bool:
-        leases = self._db[LEASES]
         free = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$owner", self._me]}]}
         taken = {"owner": self._me, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}}
-        result = await leases.update_one({"_id": "deadlines", "$expr": free}, [{"$set": taken}])
-        if result.matched_count:
-            return True
-        self._sent.clear()
-        with contextlib.suppress(DuplicateKeyError):  # another worker holds it, or was the first to make it
-            await leases.insert_one({"_id": "deadlines", "owner": "", "until": from_milliseconds(0)})
-        return False
+        result = await self._db[LEASES].update_one({"_id": DEADLINES_LEASE, "$expr": free}, [{"$set": taken}])
+        if not result.matched_count:
+            self._sent.clear()  # another worker holds it
+        return bool(result.matched_count)
 
     async def _look(self) -> int:
         # A command's answer has no time zone, whatever the client's options say; it is UTC.

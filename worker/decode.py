@@ -9,6 +9,7 @@ import orjson
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
+from contracts.base import ID_CHARACTERS_MAX
 from contracts.message import CommandFrame, CommandMessage
 from contracts.registry import COMMANDS, INTERNAL
 from contracts.topics import COMMAND_BYTES_MAX
@@ -123,7 +124,7 @@ def digest_of(frame: CommandFrame, data: object) -> bytes:
 def _undecodable(reason: Unreadable, error: str, body: dict[str, Any]) -> Undecodable:
     def text(name: str) -> str | None:
         value = body.get(name)
-        return value if isinstance(value, str) and 0 < len(value) <= 128 else None  # noqa: PLR2004 - as Id
+        return value if isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX else None
 
     return Undecodable(reason, error, text("id"), text("type"), text("subject"), text("partitionkey"))
 

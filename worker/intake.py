@@ -11,6 +11,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor
@@ -22,8 +23,6 @@ from worker.partitioning import lane_of
 from worker.records import Source
 from worker.settings import Settings
 from worker.watchdog import Place
-
-ID_CHARACTERS_MAX = 128
 
 log = structlog.get_logger(__name__)
 

@@ -171,7 +171,7 @@ class Lane:
         self._pause()
         self._queue.clear()
         self._queue_bytes = 0
-        # Fence in Kafka first: from here on the committed offset is final. Then fence in MongoDB.
+        # Fence in Kafka first: from here on nobody else publishes for this lane. Then fence in MongoDB.
         self._publisher = Publisher(self._settings, self._rules.secrets, self.number)
         await self._publisher.start()
         self._session = await self._store.start_session()

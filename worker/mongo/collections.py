@@ -1,10 +1,12 @@
 """The collections, their indexes, and the topology that is fixed for life."""
 
+import contextlib
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel
 from pymongo.errors import CollectionInvalid, DuplicateKeyError, OperationFailure
 
+from worker.clock import from_milliseconds
 from worker.failures import StopWorker
 from worker.mongo.client import Client
 
@@ -16,6 +18,7 @@ DEAD_LETTERS = "dead_letters"
 LANES = "lanes"
 TOPOLOGY = "topology"
 LEASES = "leases"
+DEADLINES_LEASE = "deadlines"
 
 INDEXES: dict[str, list[IndexModel]] = {
     PARTNERS: [],
@@ -68,7 +71,14 @@ async def prepare(client: Client, database: str, topology: dict[str, int]) -> No
                     raise
         if indexes:
             await db[name].create_indexes(indexes)
+    await _make_lease(db[LEASES])
     await _check_topology(db[TOPOLOGY], topology)
+
+
+async def _make_lease(leases: Any) -> None:
+    """A lease that is nobody's. Taking one asks for the server's time, which MongoDB does not allow in an upsert."""
+    with contextlib.suppress(DuplicateKeyError):
+        await leases.insert_one({"_id": DEADLINES_LEASE, "owner": "", "until": from_milliseconds(0)})
 
 
 async def _check_topology(collection: Any, topology: dict[str, int]) -> None:
