@@ -1,71 +1,36 @@
 """The command line: `partnership-worker` or `python -m worker`."""
 
-import asyncio
-import gc
 import sys
+from typing import Any
 
-import structlog
 import typer
 
-from worker.app import Worker
-from worker.failures import StopWorker
-from worker.logs import configure_logs
-from worker.settings import SettingsError, load_settings
-from worker.tolerant import read_tolerantly
+from worker.cli.app import app
+from worker.cli.exits import Exit
 
-EXIT_DEFECT = 1
-EXIT_SETTINGS = 2
-EXIT_OPERATOR = 3
-
-GC_OBJECTS = 100_000
-
-app = typer.Typer(no_args_is_help=True, add_completion=True, help="Background worker for partnerships.")
-log = structlog.get_logger("worker")
-
-
-@app.callback()
-def _commands() -> None:
-    """Keeps `run` a sub-command while it is the only one."""
-
-
-@app.command()
-def run() -> None:
-    """Run the worker until SIGTERM. Exit codes: 0 stopped, 1 defect, 2 settings, 3 an operator is needed."""
-    try:
-        settings = load_settings()
-    except SettingsError as error:
-        typer.echo(f"Wrong settings:\n{error}", err=True)
-        raise typer.Exit(EXIT_SETTINGS) from None
-    configure_logs(settings.log_format, settings.log_level)
-
-    # A batch makes some 100,000 short-lived objects without cycles. With Python's default of a collection for each 700
-    # of them a third of a command's time went into looking for cycles.
-    gc.freeze()
-    gc.set_threshold(GC_OBJECTS, 20, 50)
-
-    read_tolerantly()
-
-    async def main() -> None:
-        await Worker(settings).run()
-
-    try:
-        if sys.platform == "win32":
-            asyncio.run(main())
-        else:
-            import uvloop  # noqa: PLC0415 - not made for Windows
-
-            uvloop.run(main())
-    except StopWorker as error:
-        log.error("stopped: an operator is needed", reason=str(error))  # noqa: TRY400 - its text says it all
-        raise typer.Exit(EXIT_OPERATOR) from None
-    except Exception:
-        log.exception("stopped: a defect")
-        raise typer.Exit(EXIT_DEFECT) from None
+WrongUsage: Any = typer.BadParameter.__mro__[2]
+"""The base of all that typer says about usage. Where it lives depends on typer's release."""
 
 
 def main() -> None:
     """Entry point of the console script."""
-    app()
+    try:
+        code = app(standalone_mode=False)
+    except WrongUsage as error:
+        code = Exit.USAGE
+        told = error.format_message()
+        if told:
+            typer.secho(f"{told.rstrip('.')}. `{_command(error)} --help` says more.", fg=typer.colors.RED, err=True)
+        else:  # no arguments at all: it has shown the help
+            error.show()
+    except typer.Abort:
+        code = Exit.INTERRUPTED
+    sys.exit(code or Exit.OK)
+
+
+def _command(error: BaseException) -> str:
+    context = getattr(error, "ctx", None)
+    return context.command_path if context else "partnership-worker"
 
 
 if __name__ == "__main__":

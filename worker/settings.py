@@ -2,9 +2,18 @@
 
 import difflib
 import os
-from typing import Annotated, Literal
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, FilePath, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    Field,
+    FilePath,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from pymongo.errors import ConfigurationError, InvalidURI
 from pymongo.uri_parser import parse_uri
@@ -13,6 +22,10 @@ from contracts.topics import TopicName
 
 ENV_PREFIX = "PARTNERSHIP_"
 SECRET_CHARACTERS_MIN = 32
+
+
+STAND_INS = {"kafka_bootstrap": "not-set.invalid:9092", "secret": "this is not set " * 2}
+"""For settings that an operator's command may do without; `Settings.missing` names those that are."""
 
 
 class SettingsError(Exception):
@@ -153,6 +166,12 @@ class Settings(BaseSettings):
         return self
 
     @property
+    def missing(self) -> frozenset[str]:
+        """What was not set and has a stand-in. The worker itself has none."""
+        found = {"kafka_bootstrap": self.kafka_bootstrap, "secret": self.secret.get_secret_value()}
+        return frozenset(name for name, value in found.items() if value == STAND_INS[name])
+
+    @property
     def heartbeat_seconds(self) -> float:
         """Three heartbeats fit into the session time-out, as Kafka advises."""
         return self.session_timeout_seconds / 3.5
@@ -162,15 +181,15 @@ class Settings(BaseSettings):
         return f"{self.topic_prefix}{name}"
 
 
-def load_settings() -> Settings:
-    """Settings from the environment.
+def load_settings(optional: Collection[str] = ()) -> Settings:
+    """Settings from the environment. Those in `optional` may be missing: then a stand-in is there, which is no value.
 
     Raises:
         SettingsError: with one line for each wrong setting, never with a secret's value.
     """
     lines = _misspelled()
     try:
-        settings = Settings()
+        settings = _read(optional)
     except ValidationError as error:
         for problem in error.errors(include_input=False, include_url=False):
             hint = " (set it in the environment)" if problem["type"] == "missing" else ""
@@ -180,6 +199,18 @@ def load_settings() -> Settings:
     if lines:
         raise SettingsError("\n".join(lines))
     return settings
+
+
+def _read(optional: Collection[str]) -> Settings:
+    try:
+        return Settings()
+    except ValidationError as error:
+        problems = error.errors(include_input=False, include_url=False)
+        unset = {str(problem["loc"][0]).lower() for problem in problems if problem["type"] == "missing"}
+        given: dict[str, Any] = {name: STAND_INS[name] for name in optional if name in unset}
+        if not given:
+            raise
+    return Settings(**given)
 
 
 def _variable(name: str) -> str:

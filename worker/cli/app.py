@@ -1,0 +1,52 @@
+"""All commands of `partnership-worker`. One's module is imported when it is asked for, so `run` starts quickly."""
+
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typing_extensions import override
+
+from worker.cli.exits import MEANINGS
+from worker.cli.operation import show_tracebacks
+
+COMMANDS = {
+    "run": "worker.cli.run",
+}
+"""Name → module. It has a `typer.Typer` named `app`: with one command it is that command, with more a group of them."""
+
+
+class Commands(TyperGroup):
+    """The table above as a group."""
+
+    @override
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    @override
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            return None
+        command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+        command.name = cmd_name
+        return command
+
+
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    # A traceback of typer's shows local variables, and with them settings and bodies.
+    pretty_exceptions_enable=False,
+    epilog="Exit codes: " + " · ".join(f"{code.value} {text}" for code, text in MEANINGS.items()),
+)
+
+
+@app.callback()
+def _options(
+    *,
+    traceback: Annotated[
+        bool, typer.Option("--traceback", help="Show where a defect is, instead of one line.")
+    ] = False,
+) -> None:
+    """Background worker for partnerships, and what operators need beside it."""
+    show_tracebacks(wanted=traceback)

@@ -1,0 +1,88 @@
+"""What an operator's functions work with: settings, MongoDB, Kafka, the secret; each only where it is needed."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+
+from worker.kafka import client_options, make_producer, make_reader, stop_client
+from worker.mongo.client import Client, awaited, connect
+from worker.operate.errors import NeedsSettings
+from worker.secrets import Secrets
+from worker.settings import Settings
+from worker.tolerant import read_tolerantly
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """A deployment in an operator's hands. Made by `access`."""
+
+    settings: Settings
+    client: Client
+
+    @property
+    def db(self) -> Any:
+        """The deployment's database."""
+        return self.client[self.settings.mongo_database]
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether the server's secret was given."""
+        return "secret" not in self.settings.missing
+
+    @property
+    def secrets(self) -> Secrets:
+        """HMACs under the server's secret. Raises NeedsSettings without it."""
+        self._need("secret", "PARTNERSHIP_SECRET")
+        return Secrets(self.settings.secret.get_secret_value())
+
+    @asynccontextmanager
+    async def reader(self, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:
+        """A started consumer without a group; it commits nothing."""
+        self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
+        reader = make_reader(self.settings, isolation)
+        try:
+            await reader.start()
+            yield reader
+        finally:
+            await stop_client(reader)
+
+    @asynccontextmanager
+    async def producer(self) -> AsyncIterator[AIOKafkaProducer]:
+        """A started idempotent producer."""
+        self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
+        producer = make_producer(self.settings)
+        try:
+            await producer.start()
+            yield producer
+        finally:
+            await stop_client(producer)
+
+    @asynccontextmanager
+    async def admin(self) -> AsyncIterator[AIOKafkaAdminClient]:
+        """A started admin client."""
+        self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
+        admin = AIOKafkaAdminClient(**client_options(self.settings))
+        try:
+            await admin.start()
+            yield admin
+        finally:
+            await admin.close()
+
+    def _need(self, name: str, variable: str) -> None:
+        if name in self.settings.missing:
+            raise NeedsSettings(f"{variable} is needed for this: set it in the environment, as the worker has it.")
+
+
+@asynccontextmanager
+async def access(settings: Settings) -> AsyncIterator[Access]:
+    """Connect to a deployment. Nothing is asked of a server before a function asks it."""
+    read_tolerantly()
+    client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds, settings.mongo_driver)
+    try:
+        yield Access(settings, client)
+    finally:
+        await awaited(client.close())
