@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import filelock
 import psutil
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -16,7 +17,7 @@ from pymongo import MongoClient
 from pymongo.errors import ServerSelectionTimeoutError
 
 from worker.servers import LocalKafka, LocalMongo, Servers, ServersUnavailableError, containers, start_servers
-from worker.servers.kafka import brokers_serving
+from worker.servers.kafka import LOCK, brokers_serving
 from worker.servers.running import local_servers, servers_of_environment
 
 ROOT = Path(__file__).parents[2]
@@ -203,3 +204,12 @@ def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not come about"
         time.sleep(0.05)
+
+
+def test_who_comes_while_another_downloads_kafka_waits() -> None:
+    with filelock.FileLock(LOCK):
+        found = subprocess.Popen([sys.executable, "-c", "from worker.servers.kafka import jars; jars()"], cwd=ROOT)
+        with pytest.raises(subprocess.TimeoutExpired):
+            found.wait(3)
+
+    assert found.wait(60) == 0

@@ -8,7 +8,7 @@ import zipfile
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -24,6 +24,8 @@ CLUSTER_ID = "cGFydG5lcnNoaXBzLS0tLQ"  # Any 16 bytes in base64; the same one fo
 # The collectors did not differ clearly; the serial one needs the fewest threads.
 JVM = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
 FORMAT_SECONDS_MAX = 60
+LOCK = Path.home() / ".m2" / "kafka-jars.lock"
+"""Held while the jars are looked for or downloaded, beside the repository that they go to."""
 
 SERVER_PROPERTIES = """\
 process.roles=broker,controller
@@ -127,26 +129,34 @@ def jars(progress: Callable[[str], None] = silent) -> list[Path]:
     Not `jgo.build`: to sort the jars it wants a JDK 11, and downloads one where the machine has no Java.
     """
     try:
-        jgo = import_module("jgo")
+        jgo, filelock = import_module("jgo"), import_module("filelock")
     except ImportError as error:
         raise ServersUnavailableError(
-            "No Kafka (jgo is not installed): run `make setup`, start Docker, or set KAFKA_BOOTSTRAP and MONGO_URL."
+            f"No Kafka ({error.name} is not installed): run `make setup`, start Docker, or set KAFKA_BOOTSTRAP and "
+            "MONGO_URL."
         ) from error
     logging.getLogger("jgo").setLevel(logging.ERROR)
     try:
-        # Not in one call: the versions that log4j's parent manages would then replace Kafka's own.
-        artifacts = [*jgo.resolve(KAFKA), jgo.resolve(LOGGING)[0]]
-        missing = [artifact for artifact in artifacts if not _is_whole(artifact.cached_path)]
-        for number, artifact in enumerate(missing, start=1):
-            progress(f"Kafka {KAFKA_VERSION}: downloading {number}/{len(missing)} {artifact.filename}")
-            artifact.cached_path.unlink(missing_ok=True)
-            artifact.resolve()
-        return [artifact.resolve() for artifact in artifacts]
+        # Two first runs at once would download into the same files.
+        LOCK.parent.mkdir(parents=True, exist_ok=True)
+        with filelock.FileLock(LOCK):
+            return _resolve(jgo, progress)
     except (OSError, RuntimeError, ValueError) as error:
         raise ServersUnavailableError(
             f"Kafka {KAFKA_VERSION} cannot be fetched from Maven Central ({error}): "
             "start Docker, or set KAFKA_BOOTSTRAP and MONGO_URL."
         ) from error
+
+
+def _resolve(jgo: Any, progress: Callable[[str], None]) -> list[Path]:
+    # Not in one call: the versions that log4j's parent manages would then replace Kafka's own.
+    artifacts = [*jgo.resolve(KAFKA), jgo.resolve(LOGGING)[0]]
+    missing = [artifact for artifact in artifacts if not _is_whole(artifact.cached_path)]
+    for number, artifact in enumerate(missing, start=1):
+        progress(f"Kafka {KAFKA_VERSION}: downloading {number}/{len(missing)} {artifact.filename}")
+        artifact.cached_path.unlink(missing_ok=True)
+        artifact.resolve()
+    return [artifact.resolve() for artifact in artifacts]
 
 
 def _is_whole(jar: Path | None) -> bool:
