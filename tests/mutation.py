@@ -2,19 +2,29 @@
 
 A guard is the condition of an `if`, a comparison, or an `and`/`or` in handlers/. Each is turned into its opposite or
 its neighbour; a mutant that no test notices survives. `EVERY=10` tries each tenth only.
+
+The tests are collected once, and run once to see which functions each of them reaches. Then each mutant is a fork of
+this process in which one function has other code, and only the tests that reach it run, up to the first that fails.
 """
 
 import ast
+import gc
 import itertools
 import os
+import signal
 import sys
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
+from types import CodeType, FrameType, FunctionType
+from typing import Any, NamedTuple
 
 import pytest
 
 SURVIVORS_MAX = 0.05
+SECONDS_MAX = 120
+"""A mutant may well run for ever."""
 TESTS = ("tests/handlers", "--ignore=tests/handlers/test_properties.py")
 NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
@@ -30,6 +40,19 @@ NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
 }
 UNREACHABLE = ("customer is None", "scene.customer is None", "NOTHING")
 """Guards for the type checker: what they are against cannot come about, so no test can."""
+
+HANDLERS = f"{Path('handlers').resolve()}/"
+Place = tuple[str, str, int]
+"""Module, qualified name and first line of a function."""
+
+
+class Mutant(NamedTuple):
+    """A module with one guard broken, and in which function that is (None: in none)."""
+
+    path: Path
+    what: str
+    code: CodeType
+    function: Place | None
 
 
 def guards(tree: ast.Module) -> Iterator[tuple[int, str]]:
@@ -50,68 +73,169 @@ def _for_types_only(node: ast.expr) -> bool:
     return any(text in ast.unparse(node) for text in UNREACHABLE)
 
 
-def mutant(source: str, number: int, how: str) -> tuple[str, str]:
-    """The module with one guard broken, and what was broken."""
-    tree = ast.parse(source)
+def mutant(path: Path, number: int, how: str) -> Mutant:
+    """The module with one guard broken, its lines where they were."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
     node = next(node for at, node in enumerate(ast.walk(tree)) if at == number)
-    what = f"line {getattr(node, 'lineno', 0)}: {how} {ast.unparse(getattr(node, 'test', node))}"
+    line = getattr(node, "lineno", 0)
+    what = f"line {line}: {how} {ast.unparse(getattr(node, 'test', node))}"
     match node:
         case ast.If() | ast.IfExp():
-            node.test = ast.UnaryOp(ast.Not(), node.test)
+            node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
         case ast.Compare():
             node.ops[0] = NEIGHBOURS[type(node.ops[0])]()
         case ast.BoolOp():
             node.op = ast.Or() if isinstance(node.op, ast.And) else ast.And()
         case _:
             raise ValueError(what)
-    return ast.unparse(ast.fix_missing_locations(tree)), what
+    code = compile(ast.fix_missing_locations(tree), str(path.resolve()), "exec")
+    return Mutant(path, what, code, _function_at(path, code, line))
 
 
-def survives(path: Path, text: str) -> bool:
-    """Whether all tests pass, in a process of its own that finds this text where the module was."""
+def _function_at(path: Path, module: CodeType, line: int) -> Place | None:
+    """The outermost function that has this line."""
+    for code in _functions(module):
+        lines = [at for inner in (code, *_functions(code)) for _, _, at in inner.co_lines() if at]
+        if code.co_flags & 1 and code.co_firstlineno <= line <= max(lines):  # 1: optimized, so no class body
+            return path.stem, code.co_qualname, code.co_firstlineno
+    return None
+
+
+def _functions(code: CodeType) -> Iterator[CodeType]:
+    for inner in code.co_consts:
+        if isinstance(inner, CodeType):
+            yield inner
+            yield from _functions(inner)
+
+
+def mutants(names: list[str]) -> Iterator[Mutant]:
+    for path in sorted(Path("handlers").glob("*.py")):
+        if not names or path.stem in names:
+            tree = ast.parse(path.read_text(encoding="utf-8"))
+            for number, how in guards(tree):
+                yield mutant(path, number, how)
+
+
+# ----------------------------------------------------------------------------------------- those outside of functions
+
+
+def survives_import(tried: Mutant) -> bool:
+    """Whether all tests pass in a process that imports this module instead. Before anything of handlers is imported."""
     child = os.fork()
     if child:
-        _, status = os.waitpid(child, 0)
-        return os.waitstatus_to_exitcode(status) == 0
-    compiled, original = compile(text, str(path), "exec"), SourceFileLoader.get_code
+        return _succeeds(child)
+    original = SourceFileLoader.get_code
 
     def get_code(self: SourceFileLoader, fullname: str) -> object:
-        return compiled if fullname == f"handlers.{path.stem}" else original(self, fullname)
+        return tried.code if fullname == f"handlers.{tried.path.stem}" else original(self, fullname)
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
-    silence = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(silence, 1)
-    os.dup2(silence, 2)
+    _silence()
     os._exit(pytest.main(["-x", "-q", *TESTS]))
 
 
-def modules(names: list[str]) -> list[Path]:
-    return [path for path in sorted(Path("handlers").glob("*.py")) if not names or path.stem in names]
+# ----------------------------------------------------------------------------------------------- those inside of them
 
 
-def mutants(names: list[str]) -> Iterator[tuple[Path, str, str]]:
-    for path in modules(names):
-        source = path.read_text(encoding="utf-8")
-        for number, how in guards(ast.parse(source)):
-            text, what = mutant(source, number, how)
-            yield path, text, what
+class Mutation:
+    """A pytest plugin that runs the tests once to see what they reach, and then some of them for each mutant."""
+
+    def __init__(self, tried: list[Mutant]) -> None:
+        self.tried = tried
+        self.survivors: list[Mutant] = []
+        self.passed = False
+        self._reached: dict[Place, list[pytest.Item]] = defaultdict(list)
+        self._noticed: Counter[str] = Counter()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        for item in session.items:
+            self._watch(item)
+        functions: dict[str, list[FunctionType]] = defaultdict(list)
+        for function in gc.get_objects():
+            if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(HANDLERS):
+                functions[_module(function.__code__)].append(function)
+        for one in self.tried if not session.testsfailed else ():
+            self._try(one, functions[one.path.stem])
+        self.passed = not session.testsfailed
+        return True
+
+    def _watch(self, item: pytest.Item) -> None:
+        places: set[Place] = set()
+
+        def called(frame: FrameType, event: str, _: Any) -> None:
+            code = frame.f_code
+            if event == "call" and code.co_filename.startswith(HANDLERS):
+                places.add((_module(code), code.co_qualname, code.co_firstlineno))
+
+        sys.setprofile(called)
+        try:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+        finally:
+            sys.setprofile(None)
+        for place in places:
+            self._reached[place].append(item)
+
+    def _try(self, tried: Mutant, functions: list[FunctionType]) -> None:
+        assert tried.function is not None
+        tests = sorted(self._reached[tried.function], key=lambda item: -self._noticed[item.nodeid])
+        reading, writing = os.pipe()
+        child = os.fork()
+        if child:
+            os.close(writing)
+            with os.fdopen(reading) as answer:
+                noticed = answer.read()
+            if _succeeds(child):
+                self.survivors.append(tried)
+                sys.stdout.write(f"survived: {tried.path} {tried.what} ({len(tests)} tests reach it)\n")
+                sys.stdout.flush()
+            else:
+                self._noticed[noticed] += 1
+            return
+        _silence()
+        signal.alarm(SECONDS_MAX)
+        changed = {(code.co_qualname, code.co_firstlineno): code for code in _functions(tried.code)}
+        for function in functions:
+            code = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
+            if code is not None:
+                function.__code__ = code
+        for item in tests:
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
+            if item.session.testsfailed:
+                os.write(writing, item.nodeid.encode())
+                os._exit(1)
+        os._exit(0)
+
+
+def _module(code: CodeType) -> str:
+    return code.co_filename.removeprefix(HANDLERS).removesuffix(".py")
+
+
+def _succeeds(child: int) -> bool:
+    _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status) == 0
+
+
+def _silence() -> None:
+    silence = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(silence, 1)
+    os.dup2(silence, 2)
 
 
 def main(names: list[str], every: int) -> int:
     """Reports the survivors; fails where there are too many."""
-    survivors, count = 0, 0
-    whole = modules(names)[0]
-    if not survives(whole, whole.read_text(encoding="utf-8")):
+    tried = list(itertools.islice(mutants(names), 0, None, every))
+    survivors = [one for one in tried if one.function is None and survives_import(one)]
+    for one in survivors:
+        sys.stdout.write(f"survived: {one.path} {one.what}\n")
+    mutation = Mutation([one for one in tried if one.function is not None])
+    pytest.main(["-q", "-s", *TESTS], plugins=[mutation])
+    if not mutation.passed:
         sys.stdout.write("the tests fail already\n")
         return 1
-    for path, text, what in itertools.islice(mutants(names), 0, None, every):
-        count += 1
-        if survives(path, text):
-            survivors += 1
-            sys.stdout.write(f"survived: {path} {what}\n")
-            sys.stdout.flush()
-    sys.stdout.write(f"{survivors} of {count} mutants survived\n")
-    return 1 if survivors > SURVIVORS_MAX * max(1, count) else 0
+    count = len(survivors) + len(mutation.survivors)
+    sys.stdout.write(f"{count} of {len(tried)} mutants survived\n")
+    return 1 if count > SURVIVORS_MAX * max(1, len(tried)) else 0
 
 
 if __name__ == "__main__":
