@@ -12,6 +12,7 @@ from worker.cli.operation import show_tracebacks
 
 COMMANDS = {
     "run": "worker.cli.run",
+    "verify": "worker.cli.verify",
 }
 """Name → module. It has a `typer.Typer` named `app`: with one command it is that command, with more a group of them."""
 

@@ -1,16 +1,18 @@
 """What an operator's functions work with: settings, MongoDB, Kafka, the secret; each only where it is needed."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import for_code
 
+from contracts.topics import TopicName
 from worker.kafka import client_options, make_producer, make_reader, stop_client
 from worker.mongo.client import Client, awaited, connect
-from worker.operate.errors import NeedsSettings
+from worker.operate.errors import CannotOperate, NeedsSettings
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.tolerant import read_tolerantly
@@ -71,6 +73,20 @@ class Access:
             yield admin
         finally:
             await admin.close()
+
+    async def partition_counts(self, topics: Collection[TopicName]) -> dict[TopicName, int]:
+        """How many partitions these topics have. Raises CannotOperate where one is not there."""
+        names = {self.settings.topic(topic): topic for topic in topics}
+        async with self.admin() as admin:
+            described = await admin.describe_topics(list(names))
+        for topic in described:
+            if topic["error_code"]:
+                error = for_code(topic["error_code"]).__name__
+                raise CannotOperate(
+                    f"The topic {topic['topic']} cannot be read ({error}): is PARTNERSHIP_TOPIC_PREFIX right, and did "
+                    "a worker ever start here?"
+                )
+        return {names[topic["topic"]]: len(topic["partitions"]) for topic in described}
 
     def _need(self, name: str, variable: str) -> None:
         if name in self.settings.missing:

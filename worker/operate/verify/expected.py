@@ -1,0 +1,176 @@
+"""What a lane published on one partition of one topic, read from the journal in log order."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from contracts.topics import TopicName
+from worker.encode import with_token
+from worker.mongo.client import awaited
+from worker.mongo.collections import JOURNAL
+from worker.records import Headers, Outgoing
+from worker.secrets import Secrets
+
+ENTRIES_AT_ONCE = 500
+LETTER_ID_HEADER = "dead-letter-id"
+NO_STEP = -1
+
+Place = tuple[int, int, int]
+"""Where a record stands in its lane: offset of the lane log, step of a replay, number among the entry's records."""
+
+
+class Expected(NamedTuple):
+    """One record as the journal has it, with its token where the secret is known."""
+
+    entry: str
+    place: Place
+    at: datetime
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    has_token: bool
+
+
+@dataclass(slots=True)
+class LaneRecords:
+    """A lane's records of one topic in their order, one at a time: `head`, then `advance`."""
+
+    db: Any
+    topic: TopicName
+    lane: int
+    published: int
+    """Below this offset everything was published; above it something may be missing yet."""
+    secrets: Secrets | None
+    begun: bool
+    """Whether the first of its records that the topic still has is known."""
+    head: Expected | None = None
+    pending: dict[Place, Expected] = field(default_factory=dict)
+    """Passed over on the topic, and so missing unless they come later."""
+    _cursor: Any = None
+    _waiting: list[Expected] = field(default_factory=list)
+
+    async def seek(self, offset: int) -> None:
+        """Go to the first record at or after this offset of the lane log."""
+        await self.close()
+        query = {"lane": self.lane, "offset": {"$gte": offset}, "records.topic": self.topic.value}
+        self._cursor = self.db[JOURNAL].find(query, projection_of(self.topic))
+        self._cursor = self._cursor.sort(LOG_ORDER).batch_size(ENTRIES_AT_ONCE)
+        self._waiting.clear()
+        await self.advance()
+
+    async def advance(self) -> None:
+        """The next record becomes the head; None where there is none yet."""
+        while not self._waiting:
+            entry = await anext(self._cursor, None)
+            if entry is None:
+                self.head = None
+                return
+            self._waiting = expected_of(entry, self.secrets)[::-1]
+        self.head = self._waiting.pop()
+
+    def is_due(self) -> bool:
+        """Whether the head must be on the topic."""
+        return self.head is not None and self.head.place[0] < self.published
+
+    async def close(self) -> None:
+        """Give the cursor back."""
+        if self._cursor is not None:
+            await awaited(self._cursor.close())
+
+
+LOG_ORDER = [("offset", 1)]
+
+
+def projection_of(topic: TopicName) -> dict[str, Any]:
+    """An entry's place, and its records on one topic."""
+    on_topic = {"$filter": {"input": "$records", "cond": {"$eq": ["$$this.topic", topic.value]}}}
+    return {"lane": 1, "offset": 1, "step": 1, "at": 1, "records": on_topic}
+
+
+def expected_of(entry: dict[str, Any], secrets: Secrets | None) -> list[Expected]:
+    """The records of an entry that was read with `projection_of`."""
+    return [
+        Expected(
+            entry["_id"],
+            (entry["offset"], entry.get("step", NO_STEP), number),
+            entry["at"],
+            record["key"],
+            _value(record, secrets),
+            tuple((name, value) for name, value in record.get("headers", ())),
+            "token" in record,
+        )
+        for number, record in enumerate(entry["records"])
+    ]
+
+
+def without_token(value: bytes | None) -> bytes | None:
+    """A notice with its token left out, for those who do not know the secret."""
+    try:
+        body = orjson.loads(value or b"")
+        body["data"]["params"].pop("token", None)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return value
+    return orjson.dumps(body)
+
+
+def _value(record: dict[str, Any], secrets: Secrets | None) -> bytes | None:
+    value: bytes | None = record["value"]
+    if "token" not in record:
+        return value
+    if secrets is None:
+        return without_token(value)
+    purpose, subject, number = record["token"]
+    outgoing = Outgoing(TopicName(record["topic"]), 0, record["key"], value, (), (purpose, subject, number))
+    return with_token(outgoing, secrets)
+
+
+def identity(topic: TopicName, value: bytes | None, headers: Headers) -> tuple[str, str] | None:
+    """(id of the journal entry, id of the record) as the record itself says; None where it says nothing."""
+    if topic is TopicName.DEAD_LETTERS:
+        found = [text for name, text in headers if name == LETTER_ID_HEADER and text]
+        letter = found[-1].decode("utf-8", "replace") if found else None
+        return (letter, letter) if letter else None
+    try:
+        said = orjson.loads(value or b"")["id"]
+        entry, _, number = said.rpartition(":")
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return None
+    return (entry, said) if entry and number else None
+
+
+async def look_up(
+    db: Any, topic: TopicName, value: bytes | None, headers: Headers, secrets: Secrets | None
+) -> tuple[int, Expected] | None:
+    """(lane, record) of the journal for a record of the topic, by its id; None where the journal has none."""
+    ids = identity(topic, value, headers)
+    if ids is None:
+        return None
+    async for entry in entries_of(db, topic, ids[0]):
+        for expected in expected_of(entry, secrets):
+            theirs = identity(topic, expected.value, expected.headers)
+            if theirs is not None and theirs[1] == ids[1]:
+                return entry["lane"], expected
+    return None
+
+
+async def entries_of(db: Any, topic: TopicName, entry_id: str) -> AsyncIterator[dict[str, Any]]:
+    """The journal entries that a record with this id can come from."""
+    async for entry in db[JOURNAL].find({"_id": entry_id}, projection_of(topic)):
+        yield entry
+
+
+async def first_after(db: Any, lane: int, published: int, at: datetime) -> int:
+    """The first offset of a lane that was decided after `at`; by halving, because times never fall in a lane."""
+    low, high = 0, published
+    while low < high:
+        middle = (low + high) // 2
+        query = {"lane": lane, "offset": {"$gte": middle, "$lt": high}}
+        entry = await db[JOURNAL].find_one(query, {"offset": 1, "at": 1}, sort=LOG_ORDER)
+        if entry is None or entry["at"] > at:
+            high = middle
+        else:
+            low = entry["offset"] + 1
+    return low
