@@ -9,6 +9,7 @@ from typing import Any
 from bson.errors import BSONError
 
 from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
+from contracts.commands.internal import DeadlineReached
 from contracts.events.notice import NoticeSent
 from contracts.message import CommandMessage, Event
 from contracts.rejections import CommandAnswered, RejectionCode
@@ -20,10 +21,11 @@ from handlers.outcome import outcome, rejection
 from handlers.policy import Policy
 from worker import journal
 from worker.clock import from_milliseconds
-from worker.dead_letters import HANDLER_FAILED, NOT_STORABLE, dead_letter, where
+from worker.dead_letters import HANDLER_FAILED, NOT_STORABLE, PARKED_BEHIND, Fault, dead_letter, where
 from worker.decode import Item, Readable, Undecodable
 from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
 from worker.failures import Unstorable
+from worker.letters.keys import blocked_by, waits_for
 from worker.mongo.store import (
     COLLECTION_OF,
     LIVE_STATUSES,
@@ -143,13 +145,29 @@ class _Batch:
     subjects: list[tuple[str, bool]] = field(default_factory=list)
     first_failure: str | None = None
     buried: list[dict[str, Any]] = field(default_factory=list)
+    blocking: int = field(init=False)
 
     def __post_init__(self) -> None:
         self.now_ms = self.lane.now_ms
+        self.blocking = self.lane.blocking
 
     # One record, in six ways to end ---------------------------------------------------------------------------
 
     def take(self, item: Item) -> None:
+        self._tell_time(item)
+        decoded = item.decoded
+        entry_id = decoded.message.id if _takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
+        known = self.loaded.digests.get(entry_id)
+        if known is not None:
+            self._repeat(item, known)
+        elif self.loaded.blocked and not self.loaded.blocked.isdisjoint(waits_for(item)):
+            self._park(entry_id, item)
+        else:
+            fault = self._settle(entry_id, item)
+            if fault is not None:
+                self._fail(entry_id, item, fault)
+
+    def _tell_time(self, item: Item) -> None:
         # The public topic's append time: a command that waited for us was not late (P7). Never beyond the lane log's
         # own, whatever a record claims, and never below the lane's last.
         now_ms = max(self.now_ms, min(item.source.timestamp_ms, item.record.timestamp))
@@ -157,31 +175,33 @@ class _Batch:
             self.now_ms = now_ms
             self.now = from_milliseconds(now_ms)
             self.now_text = to_milliseconds(self.now)
+
+    def _repeat(self, item: Item, known: bytes) -> None:
+        """The same once more; or another body under an id that is taken."""
         decoded = item.decoded
-        entry_id = decoded.message.id if _takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
-        known = self.loaded.digests.get(entry_id)
-        if known is not None:
-            if isinstance(decoded, Undecodable) or known == decoded.digest:
-                self._count("repeated")
-                return
-            entry_id = item.position_id
-            if entry_id in self.loaded.digests:
-                self._count("repeated")
-                return
-            self._refuse(entry_id, item, decoded, RejectionCode.COMMAND_ID_REUSED, {"first_outcome_stands": True})
-        elif isinstance(decoded, Undecodable):
-            self._bury(entry_id, item, decoded.reason.value, decoded.error)
-        elif self.condemned is not None:
-            self._fail(entry_id, item, decoded, NOT_STORABLE, self.condemned)
-        elif decoded.message.id.startswith("~") and not decoded.internal:
-            self._refuse(entry_id, item, decoded, RejectionCode.NOT_AUTHORIZED, {"reason": "ids with ~ are reserved"})
+        entry_id = item.position_id
+        if isinstance(decoded, Undecodable) or known == decoded.digest or entry_id in self.loaded.digests:
+            self._count("repeated")
         else:
-            try:
-                self._decide(entry_id, item, decoded)
-            except NOT_ENCODABLE as error:
-                self._fail(entry_id, item, decoded, NOT_STORABLE, where(error))
-            except Exception as error:  # noqa: BLE001 - a handler's defect must hurt its own message only (P6)
-                self._fail(entry_id, item, decoded, HANDLER_FAILED, where(error))
+            self._refuse(entry_id, item, decoded, RejectionCode.COMMAND_ID_REUSED, {"first_outcome_stands": True})
+
+    def _settle(self, entry_id: str, item: Item) -> Fault | None:
+        """Decide it; or say why it must become a dead letter. A fault hurts its own message only (P6)."""
+        decoded = item.decoded
+        if isinstance(decoded, Undecodable):
+            return Fault(decoded.reason.value, decoded.error)
+        if self.condemned is not None:
+            return Fault(NOT_STORABLE, self.condemned)
+        if decoded.message.id.startswith("~") and not decoded.internal:
+            self._refuse(entry_id, item, decoded, RejectionCode.NOT_AUTHORIZED, {"reason": "ids with ~ are reserved"})
+            return None
+        try:
+            self._decide(entry_id, item, decoded)
+        except NOT_ENCODABLE as error:
+            return Fault(NOT_STORABLE, where(error))
+        except Exception as error:  # noqa: BLE001 - a handler's defect
+            return Fault(HANDLER_FAILED, where(error))
+        return None
 
     def _decide(self, entry_id: str, item: Item, decoded: Readable) -> None:
         message = decoded.message
@@ -229,19 +249,34 @@ class _Batch:
         record = self._event(rejected, f"{entry_id}:1", message.subject, message.partner_id, message, _trace(item))
         self._enter(entry_id, item, journal.Outcome.REFUSED, [(record, None)], code=code.value)
 
-    def _fail(self, entry_id: str, item: Item, decoded: Readable, reason: str, error: str) -> None:
-        message = decoded.message
-        self.subjects.append((message.subject, True))
-        self.first_failure = self.first_failure or f"{message.data.wire_type()} {message.id} ({reason}: {error})"
-        self._bury(entry_id, item, reason, error)
+    def _fail(self, entry_id: str, item: Item, fault: Fault) -> None:
+        if isinstance(item.decoded, Readable):
+            message = item.decoded.message
+            if isinstance(message.data, DeadlineReached):
+                entry_id = item.position_id  # its own id stays free: it comes again for as long as it is due
+            self.subjects.append((message.subject, True))
+            failure = f"{message.data.wire_type()} {message.id} ({fault.reason}: {fault.error})"
+            self.first_failure = self.first_failure or failure
+        self._bury(entry_id, item, fault)
 
-    def _bury(self, entry_id: str, item: Item, reason: str, error: str) -> None:
+    def _park(self, entry_id: str, item: Item) -> None:
+        """It waits behind a dead letter of its partnership or partner, so that a replay keeps the order (P6)."""
+        if isinstance(item.decoded, Readable) and isinstance(item.decoded.message.data, DeadlineReached):
+            self._count("without_effect")  # it comes again once nothing stands before it
+        else:
+            self._bury(entry_id, item, Fault(PARKED_BEHIND, "an earlier command of its partnership or partner failed"))
+
+    def _bury(self, entry_id: str, item: Item, fault: Fault) -> None:
         partition = self._partition(TopicName.DEAD_LETTERS)
-        record, letter = dead_letter(entry_id, item, reason, error, self.lane.lane, partition, self.now)
+        blocks = blocked_by(item, self.lane.lane, self.rules.lanes)
+        record, letter = dead_letter(entry_id, item, fault, self.lane.lane, partition, self.now, blocks)
         self.letters.append(to_bson(letter))
+        if blocks is not None:
+            self.loaded.blocked.add(blocks)
+            self.blocking += 1
         told = ("_id", "reason", "error", "fingerprint", "source", "command_id", "type", "subject", "partner")
         self.buried.append({name.lstrip("_"): letter[name] for name in told})
-        self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=reason)
+        self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=fault.reason)
 
     def _enter(
         self,
@@ -345,7 +380,7 @@ class _Batch:
                 raise Unstorable(where(error)) from error
             documents.setdefault(COLLECTION_OF[kind], []).append((key, rev, encoded))
         return Result(
-            lane=replace(self.lane, stored=stored, now_ms=self.now_ms),
+            lane=replace(self.lane, stored=stored, now_ms=self.now_ms, blocking=self.blocking),
             changes=Changes(self.entries, documents, self.letters),
             records=self.records,
             outcomes=self.outcomes,

@@ -3,7 +3,7 @@
 import hashlib
 import traceback
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
@@ -11,11 +11,22 @@ from worker.records import SOURCE_HEADER, Outgoing
 
 HANDLER_FAILED = "HANDLER_FAILED"
 NOT_STORABLE = "NOT_STORABLE"
+PARKED_BEHIND = "PARKED_BEHIND"
+
+OPEN, PARKED, RESOLVED, DISCARDED = "open", "parked", "resolved", "discarded"
+"""The states of a letter."""
 
 HEADER_BYTES_MAX = 1024
 """Headers of the record that are copied to the topic; larger ones are in the document only."""
 
 ORIGINAL_HEADERS_MAX = 50
+
+
+class Fault(NamedTuple):
+    """Why a record became a dead letter: a code, and what to tell about it."""
+
+    reason: str
+    error: str
 
 
 def where(error: BaseException) -> str:
@@ -28,10 +39,14 @@ def where(error: BaseException) -> str:
 
 
 def dead_letter(
-    letter_id: str, item: Item, reason: str, error: str, lane: int, partition: int, now: datetime
+    letter_id: str, item: Item, fault: Fault, lane: int, partition: int, now: datetime, blocks: str | None
 ) -> tuple[Outgoing, dict[str, Any]]:
-    """The record for the dead-letter topic, and the document that operators work with."""
+    """The record for the dead-letter topic, and the document that operators work with.
+
+    `blocks` is what waits for it (worker/letters/keys.py); the field is absent where nobody does.
+    """
     record, source = item.record, item.source
+    reason, error = fault
     message = item.decoded.message if isinstance(item.decoded, Readable) else None
     undecodable = None if isinstance(item.decoded, Readable) else item.decoded
     command_type = message.data.wire_type() if message else undecodable and undecodable.command_type
@@ -52,7 +67,7 @@ def dead_letter(
     outgoing = Outgoing(TopicName.DEAD_LETTERS, partition, record.key, record.value, tuple(headers))
     document = {
         "_id": letter_id,
-        "state": "open",
+        "state": PARKED if reason == PARKED_BEHIND else OPEN,
         "at": now,
         "reason": reason,
         "error": error,
@@ -68,4 +83,6 @@ def dead_letter(
         "value": record.value,
         "headers": [[name, value] for name, value in original],
     }
+    if blocks is not None:
+        document["blocks"] = blocks
     return outgoing, document

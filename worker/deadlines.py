@@ -26,8 +26,9 @@ from worker.clock import backoff_seconds, monotonic_seconds, new_id
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.failures import describe
 from worker.kafka import Batches, make_producer, stop_client
+from worker.letters.keys import keys_of
 from worker.mongo.client import Client
-from worker.mongo.collections import DEADLINES_LEASE, LEASES, PARTNERSHIPS
+from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, LANES, LEASES, PARTNERSHIPS
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER
 from worker.secrets import Secrets
@@ -100,10 +101,8 @@ class Scheduler:
     async def _look(self) -> int:
         # A command's answer has no time zone, whatever the client's options say; it is UTC.
         now = (await self._client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
-        query = {"next_due_at": {"$lte": now}}
         # Beyond those that are on their way already: else they would hide the others.
-        limit = AT_ONCE + len(self._sent)
-        found = await self._db[PARTNERSHIPS].find(query).sort("next_due_at", 1).limit(limit).to_list(None)
+        found = await self._find_due(now, AT_ONCE + len(self._sent))
         due = [
             (partnership, deadline) for partnership in map(_partnership, found) for deadline in _due(partnership, now)
         ]
@@ -113,6 +112,32 @@ class Scheduler:
         if fresh:
             await self._append(fresh, now)
         return len(fresh)
+
+    async def _find_due(self, now: datetime, limit: int) -> list[dict[str, Any]]:
+        """The partnerships that are due, longest first, without those that wait behind a dead letter.
+
+        Their lanes would do nothing, and one that is let go must not find its deadline in a long pause.
+        """
+        query = {"next_due_at": {"$lte": now}}
+        partnerships = self._db[PARTNERSHIPS]
+        if await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is None:
+            return await partnerships.find(query).sort("next_due_at", 1).limit(limit).to_list(None)
+        ids: list[str] = []
+        looked_at: dict[str, tuple[str, ...]] = {}
+        async for row in partnerships.find(query, {"partner_id": 1}).sort("next_due_at", 1):
+            looked_at[row["_id"]] = keys_of(row["_id"], row["partner_id"])
+            if len(looked_at) >= AT_ONCE:
+                ids += await self._unblocked(looked_at)
+                looked_at = {}
+                if len(ids) >= limit:
+                    break
+        ids += await self._unblocked(looked_at)
+        return await partnerships.find({"_id": {"$in": ids[:limit]}}).sort("next_due_at", 1).to_list(None)
+
+    async def _unblocked(self, keys: dict[str, tuple[str, ...]]) -> list[str]:
+        wanted = {key for some in keys.values() for key in some}
+        blocked = set(await self._db[DEAD_LETTERS].distinct("blocks", {"blocks": {"$in": list(wanted)}}))
+        return [partnership for partnership, some in keys.items() if blocked.isdisjoint(some)]
 
     def _is_to_send(self, partnership_id: str, deadline: Deadline) -> bool:
         sent = self._sent.get(deadline_id(partnership_id, deadline))

@@ -18,6 +18,7 @@ from worker.decode import Item, decode
 from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
 from worker.journal import records_of
 from worker.kafka import check_start, make_reader, stop_client
+from worker.letters.keys import waits_for
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
 from worker.publisher import Publisher
@@ -219,12 +220,14 @@ class Lane:
         if published < document.stored:
             records: list[Outgoing] = []
             size = 0
+            reached = published
             for entry in entries:
                 if entry["offset"] < published:
                     continue
-                if size > RECOVERY_BYTES_MAX:
+                if size > RECOVERY_BYTES_MAX and entry["offset"] > reached:  # never between two entries of one offset
                     await self._publish(records, entry["offset"])
                     records, size = [], 0
+                reached = entry["offset"]
                 again = records_of(entry)
                 records += again
                 size += sum(len(record.value or b"") for record in again)
@@ -342,6 +345,8 @@ class Lane:
                 msg = f"{attempts - 1} conflicts"
                 raise TooManyConflicts(msg)
             loaded = await self._store.load(session, wanted.entry_ids, wanted.needs)
+            if base.blocking:
+                loaded.blocked = await self._store.blocked(session, {key for item in items for key in waits_for(item)})
             again = reused(items, loaded.digests)
             if again:
                 loaded.digests |= await self._store.digests(session, [item.position_id for item in again])

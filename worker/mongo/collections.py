@@ -20,6 +20,12 @@ TOPOLOGY = "topology"
 LEASES = "leases"
 DEADLINES_LEASE = "deadlines"
 
+BLOCKING: dict[str, Any] = {"blocks": {"$gt": ""}}
+"""The dead letters that somebody waits for."""
+
+FORMER_INDEXES = {JOURNAL: ["lane_order"]}
+"""Those of releases before this one that would stand in the way."""
+
 INDEXES: dict[str, list[IndexModel]] = {
     PARTNERS: [],
     CUSTOMERS: [],
@@ -34,12 +40,18 @@ INDEXES: dict[str, list[IndexModel]] = {
         ),
     ],
     JOURNAL: [
-        # Recovery reads a lane's entries between two offsets, in their order.
-        IndexModel([("lane", ASCENDING), ("offset", ASCENDING)], name="lane_order", unique=True),
+        # Recovery reads a lane's entries between two offsets, in their order. A replay decides several letters at one
+        # offset; those have a `step`.
+        IndexModel([("lane", ASCENDING), ("offset", ASCENDING), ("step", ASCENDING)], name="log_order", unique=True),
         # History of one partnership.
         IndexModel([("subject", ASCENDING), ("at", ASCENDING)], name="history"),
     ],
-    DEAD_LETTERS: [IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state")],
+    DEAD_LETTERS: [
+        IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state"),
+        # Who waits for what, in log order; only those that somebody waits for.
+        IndexModel([("blocks", ASCENDING), ("offset", ASCENDING)], name="blocks", partialFilterExpression=BLOCKING),
+        IndexModel([("partner", ASCENDING), ("offset", ASCENDING)], name="queue", partialFilterExpression=BLOCKING),
+    ],
     LANES: [],
     LEASES: [],
     TOPOLOGY: [],
@@ -69,6 +81,11 @@ async def prepare(client: Client, database: str, topology: dict[str, int]) -> No
             except OperationFailure as error:
                 if error.code != NAMESPACE_EXISTS:
                     raise
+        for former in FORMER_INDEXES.get(name, ()):
+            # Looked for first: to drop one waits for every open transaction, and a killed worker's is open for 60 s.
+            if former in await db[name].index_information():
+                with contextlib.suppress(OperationFailure):  # another worker was quicker
+                    await db[name].drop_index(former)
         if indexes:
             await db[name].create_indexes(indexes)
     await _make_lease(db[LEASES])

@@ -49,6 +49,8 @@ class LaneDocument:
     published: int
     now_ms: int
     marks: dict[str, int] = field(default_factory=dict)
+    blocking: int = 0
+    """How many dead letters of this lane somebody waits for. With none, the usual case, nobody asks for them."""
 
 
 @dataclass(slots=True)
@@ -62,6 +64,8 @@ class Loaded:
     offers: dict[str, set[str]]
     live: dict[str, set[str]] = field(default_factory=dict)
     """Ids of the live partnerships of the partners whose agreement changes."""
+    blocked: set[str] = field(default_factory=set)
+    """What dead letters block of what these commands wait for (worker/letters/keys.py)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +137,13 @@ class Store:
             return_document=ReturnDocument.AFTER,
         )
         return LaneDocument(
-            lane, found["epoch"], found["stored"], found["published"], found["now_ms"], found.get("marks", {})
+            lane,
+            found["epoch"],
+            found["stored"],
+            found["published"],
+            found["now_ms"],
+            found.get("marks", {}),
+            found.get("blocking", 0),
         )
 
     async def start_at(self, lane: LaneDocument, offset: int) -> LaneDocument:
@@ -194,6 +204,11 @@ class Store:
             live.setdefault(found["partner_id"], set()).add(found["_id"])
         return live
 
+    async def blocked(self, session: Any, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that a dead letter blocks."""
+        query = {"blocks": {"$in": list(keys)}}
+        return set(await self._db[DEAD_LETTERS].distinct("blocks", query, session=session))
+
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
         found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
@@ -208,7 +223,13 @@ class Store:
         """
         await self._update_lane(
             lane,
-            {"stored": lane.stored, "published": lane.published, "now_ms": lane.now_ms, "marks": lane.marks},
+            {
+                "stored": lane.stored,
+                "published": lane.published,
+                "now_ms": lane.now_ms,
+                "marks": lane.marks,
+                "blocking": lane.blocking,
+            },
             session,
         )
         try:
@@ -232,7 +253,7 @@ class Store:
     async def unpublished(self, lane: int, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
         """The journal entries of a lane from offset `first` up to, not including, `end`, in log order."""
         query = {"lane": lane, "offset": {"$gte": first, "$lt": end}}
-        async for entry in self._db[JOURNAL].find(query).sort("offset", 1).batch_size(200):
+        async for entry in self._db[JOURNAL].find(query).sort([("offset", 1), ("step", 1)]).batch_size(200):
             yield entry
 
     async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:

@@ -1,0 +1,42 @@
+"""Who waits for whom: a dead letter blocks one partnership, or a partner with all of its partnerships (P6)."""
+
+from worker.decode import Item, Readable
+from worker.partitioning import lane_of
+
+
+def key_of(subject: str | None, partner: str) -> str:
+    """What a letter of this subject and partner blocks: the field `blocks`."""
+    return f"partner:{partner}" if subject is None or subject == partner else f"subject:{subject}"
+
+
+def keys_of(subject: str, partner: str) -> tuple[str, ...]:
+    """What a command of this subject and partner waits for: its own partnership, and its partner."""
+    partners = f"partner:{partner}"
+    return (partners,) if subject == partner else (f"subject:{subject}", partners)
+
+
+def waits_for(item: Item) -> tuple[str, ...]:
+    """The same for a record of the lane. Nothing for what must not wait: a dry run changes nothing."""
+    decoded = item.decoded
+    if not isinstance(decoded, Readable) or decoded.message.data.dry_run:
+        return ()
+    return keys_of(decoded.message.subject, decoded.message.partner_id)
+
+
+def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
+    """What a letter of this record blocks; None where that would be nobody of this lane.
+
+    A record without a partner to read is in this lane by chance. A dry run would not have changed
+    the partnership.
+    """
+    decoded = item.decoded
+    if isinstance(decoded, Readable):
+        message = decoded.message
+        if message.data.dry_run:
+            return None
+        subject, partner = message.subject, message.partner_id
+    elif decoded.partner_id is None:
+        return None
+    else:
+        subject, partner = decoded.subject, decoded.partner_id  # type: ignore[assignment] # without one: the partner's
+    return key_of(subject, partner) if lane_of(partner, lanes) == lane else None
