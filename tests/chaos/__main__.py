@@ -1,0 +1,70 @@
+"""`make chaos SEED=… MINUTES=… COMMANDS=…`: a run, its figures, and exit code 1 if the judge found anything."""
+
+import argparse
+import faulthandler
+import json
+import secrets
+import signal
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table as Screen
+
+from tests.chaos.breaks import SEEN_BY
+from tests.chaos.judge import CHECKS
+from tests.chaos.run import Plan, Report, run
+
+REPORT = Path(__file__).resolve().parents[2] / "build" / "chaos.json"
+
+
+def show(console: Console, report: Report) -> None:
+    """Figures, faults and findings."""
+    faults = Screen("fault", "times", title=f"{report.faults.total()} faults")
+    for name, times in report.faults.most_common():
+        faults.add_row(name, str(times))
+    figures = Screen("figure", "")
+    for name, value in report.figures.items():
+        figures.add_row(name, str(value))
+    checks = Screen("check", "found", "")
+    for name, text in CHECKS.items():
+        checks.add_row(name, str(report.findings.counts[name]), text)
+    for screen in (faults, figures, checks):
+        console.print(screen)
+    for line in report.findings.lines():
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def main() -> int:
+    faulthandler.register(signal.SIGUSR1)
+    parser = argparse.ArgumentParser(prog="make chaos")
+    parser.add_argument("what", nargs="?", default="run", choices=["run", "controls"])
+    parser.add_argument("--seed", type=int, default=None)
+    parser.add_argument("--minutes", type=float, default=2.0)
+    parser.add_argument("--commands", type=int, default=20_000)
+    parser.add_argument("--pause", type=float, default=1.0, help="seconds between two faults, on the average")
+    parser.add_argument("--no-faults", action="store_true")
+    parser.add_argument("--broken", default="", choices=["", *SEEN_BY])
+    arguments = parser.parse_args()
+    console = Console(soft_wrap=True, log_path=False)
+    seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**6)
+    console.print(f"seed {seed}")
+    plan = Plan(
+        seed=seed,
+        seconds=arguments.minutes * 60,
+        commands=arguments.commands,
+        pause_seconds=arguments.pause,
+        faults=not arguments.no_faults,
+        broken=arguments.broken,
+    )
+    report = run(plan, console.log)
+    show(console, report)
+    REPORT.parent.mkdir(exist_ok=True)
+    figures = {"seed": seed, "faults": report.faults, "figures": report.figures, "found": report.findings.counts}
+    REPORT.write_text(json.dumps(figures, indent=2) + "\n")
+    console.print(f"seed {seed}: {'nothing found' if report.findings.clean else 'FOUND, see above'}")
+    return 0 if report.findings.clean else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
