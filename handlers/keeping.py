@@ -14,7 +14,7 @@ from contracts.events.invitation import IdentityVerified
 from contracts.events.notice import NoticeSent
 from contracts.events.partnership import Why
 from contracts.message import Event
-from contracts.rejections import RejectionCode
+from contracts.rejections import CommandAnswered, CommandRejected, RejectionCode
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.guards import no_reason, not_allowed
 from handlers.scene import Scene
@@ -85,10 +85,14 @@ OF_THE_CUSTOMER = (IdentityVerified, CustomerStandingRecorded, ExtraRequestGrant
 def redacted(event: Event, *, customer_gone: bool) -> Event:
     """The event without anything personal. The fold of redacted events is the purged document, so P4 still holds.
 
-    One redaction serves journal and dead letters alike. What the customer's own document needs goes with the customer.
+    One redaction serves every record of a journal entry. What the customer's own document needs goes with the
+    customer; what is the partner's stays.
     """
     if isinstance(event, NoticeSent):
         return event.but(address="", params=dict.fromkeys(event.params, ""))
-    if "private" not in event.__dict__ or (isinstance(event, OF_THE_CUSTOMER) and not customer_gone):
+    if isinstance(event, CommandRejected | CommandAnswered):
+        return event.but(details={})
+    kept = event.SUBJECT == "partner" or (isinstance(event, OF_THE_CUSTOMER) and not customer_gone)
+    if kept or event.__dict__.get("private") is None:
         return event
     return event.but(private=None)

@@ -38,6 +38,7 @@ from worker.mongo.client import awaited, connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import Store
 from worker.ownership import Tasks
+from worker.redaction import Redactor
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics
@@ -159,6 +160,7 @@ class Worker:
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
                 tasks.start(self._watch(self._watchdog, lanes), "watch")
                 tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
+                tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
                 await self._ended.wait()
                 log.info("draining")
                 await tasks.cancel()

@@ -10,6 +10,7 @@ from bson.errors import BSONError
 
 from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
 from contracts.commands.internal import DeadlineReached
+from contracts.events.closing import PersonalDataPurged
 from contracts.events.notice import NoticeSent
 from contracts.message import CommandMessage, Event
 from contracts.rejections import CommandAnswered, RejectionCode
@@ -235,7 +236,8 @@ class _Batch:
             ]
             changed = _changed(before, decided.documents)
             changes = [{"kind": COLLECTION_OF[type(d)], "id": d.id, "rev": d.rev} for d in changed]
-            self._enter(entry_id, item, journal.Outcome.ACCEPTED, records, changes=changes)
+            purges = any(type(event.event) is PersonalDataPurged for event in decided.events)
+            self._enter(entry_id, item, journal.Outcome.ACCEPTED, records, changes=changes, purges=purges)
             for document in changed:
                 self._put(document)
         if message.data.TOPIC is not TopicName.FACTS:  # facts are many and simple: they would dilute the share
@@ -287,9 +289,10 @@ class _Batch:
         *,
         code: str | None = None,
         changes: list[dict[str, Any]] | None = None,
+        purges: bool = False,
     ) -> None:
         rows = [journal.record_to_bson(record, event) for record, event in records]
-        entry = journal.entry(entry_id, item, self.lane.lane, self.now, result, rows, code, changes)
+        entry = journal.entry(entry_id, item, self.lane.lane, self.now, result, rows, code, changes, purges=purges)
         self.entries.append(to_bson(entry))
         # Only after everything that can fail: up to here nothing of this batch was touched.
         self.records.extend(record for record, _ in records)

@@ -22,22 +22,20 @@ from contracts.message import SYSTEM, CommandMessage
 from contracts.topics import TopicName
 from handlers.deadlines import Deadline, deadlines
 from handlers.documents import Partnership
-from worker.clock import backoff_seconds, monotonic_seconds, new_id
+from worker.clock import backoff_seconds, monotonic_seconds
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.failures import describe
 from worker.kafka import Batches, make_producer, stop_client
+from worker.lease import Lease
 from worker.letters.keys import keys_of
 from worker.mongo.client import Client
-from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, LANES, LEASES, PARTNERSHIPS
+from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER
 from worker.secrets import Secrets
 from worker.settings import Settings
 
 LOOK_SECONDS = 1.0
-LEASE_SECONDS = 15.0
-"""After this another worker takes over from one that died."""
-
 AT_ONCE = 500
 """Partnerships looked at in one go: after a day of downtime thousands are due, and lanes take them in batches."""
 
@@ -69,7 +67,7 @@ class Scheduler:
         self._secrets = secrets
         self._client = client
         self._db = client[settings.mongo_database]
-        self._me = new_id()
+        self._lease = Lease(self._db, DEADLINES_LEASE)
         self._sent: dict[str, _Sent] = {}
         self._producer: AIOKafkaProducer | None = None
 
@@ -91,12 +89,10 @@ class Scheduler:
             await self._drop_producer()
 
     async def _holds_lease(self) -> bool:
-        free = {"$or": [{"$lte": ["$until", "$$NOW"]}, {"$eq": ["$owner", self._me]}]}
-        taken = {"owner": self._me, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}}
-        result = await self._db[LEASES].update_one({"_id": DEADLINES_LEASE, "$expr": free}, [{"$set": taken}])
-        if not result.matched_count:
+        held = await self._lease.is_held()
+        if not held:
             self._sent.clear()  # another worker holds it
-        return bool(result.matched_count)
+        return held
 
     async def _look(self) -> int:
         # A command's answer has no time zone, whatever the client's options say; it is UTC.

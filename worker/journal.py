@@ -4,6 +4,7 @@ An entry's `_id` is the `command_id`. What has none of its own, or must not take
 reused and reserved ids), has an id made of its source position; such ids begin with `~`.
 """
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
+from worker.encode import with_token
 from worker.records import Outgoing
+from worker.secrets import Secrets
 
 
 class Outcome(StrEnum):
@@ -32,8 +35,10 @@ def entry(
     records: list[dict[str, Any]],
     code: str | None = None,
     changes: list[dict[str, Any]] | None = None,
+    *,
+    purges: bool = False,
 ) -> dict[str, Any]:
-    """An entry as it is stored."""
+    """An entry as it is stored. `purges`: its traces, and its partnership's, must go (worker/redaction.py)."""
     source = item.source
     fields: dict[str, Any] = {
         "_id": entry_id,
@@ -47,6 +52,8 @@ def entry(
     }
     if code is not None:
         fields["code"] = code
+    if purges:
+        fields["redaction"] = "due"
     if isinstance(item.decoded, Readable):
         message = item.decoded.message
         actor = message.data.actor
@@ -80,6 +87,19 @@ def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, An
     if private is not None:
         fields["private"] = private.model_dump()
     return fields
+
+
+def published_digest(record: dict[str, Any], secrets: Secrets) -> bytes:
+    """16 bytes for the value of a stored record as it was published; of a redacted one its own, which it keeps."""
+    if "digest" in record:
+        return bytes(record["digest"])
+    (outgoing,) = records_of({"records": [record]})
+    return digest_of_value(with_token(outgoing, secrets))
+
+
+def digest_of_value(value: bytes | None) -> bytes:
+    """What is kept of a published value that was redacted."""
+    return hashlib.blake2b(value or b"", digest_size=16).digest()
 
 
 def records_of(stored: dict[str, Any]) -> list[Outgoing]:

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from worker import redaction
 from worker.__main__ import main as worker_main
 from worker.intake import Intake
 from worker.lanes import Lanes
 from worker.mongo.store import Store
 from worker.publisher import Publisher
+from worker.redaction import Redactor
 
 Method = Callable[..., Awaitable[Any]]
 
@@ -75,11 +77,18 @@ def fall_asleep() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def kill_in_redaction(number: float) -> None:
+    """Few entries at a time, so that there is a middle."""
+    redaction.AT_ONCE = 2
+    at_call(Redactor, "_write", number, die)
+
+
 BREAKS: dict[str, Callable[[float], None]] = {
     "kill-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, die),
     "kill-between-publish-and-note": lambda n: at_call(Publisher, "publish", n, die, after=True),
     "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
+    "kill-in-redaction": kill_in_redaction,
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
     "stale-batches-in-intake": lambda n: lose_batches(Intake, "move", n),

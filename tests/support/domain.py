@@ -10,7 +10,9 @@ REASON = "our needs have changed"
 PLATFORM_USER = {"kind": "platform", "party_id": "platform", "user_id": "petra", "role": "admin"}
 
 
-def facts(customer: str, *partners: str, command_id: str | None = None, **changes: Any) -> bytes:
+def facts(
+    customer: str, *partners: str, command_id: str | None = None, as_of: datetime | None = None, **changes: Any
+) -> bytes:
     """The customer's standing as of now: nothing is open, but for the changes."""
     whole = {
         "qualified": True,
@@ -31,8 +33,8 @@ def facts(customer: str, *partners: str, command_id: str | None = None, **change
         }
         for partner in partners
     ]
-    now = datetime.now(UTC).isoformat()
-    return messages.report_customer(customer, command_id, as_of=now, facts={**whole, **changes}, dealings=dealings)
+    moment = (as_of or datetime.now(UTC)).isoformat()
+    return messages.report_customer(customer, command_id, as_of=moment, facts={**whole, **changes}, dealings=dealings)
 
 
 def token(tale: Tale, partnership: str) -> str:

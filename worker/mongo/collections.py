@@ -19,6 +19,7 @@ LANES = "lanes"
 TOPOLOGY = "topology"
 LEASES = "leases"
 DEADLINES_LEASE = "deadlines"
+REDACTION_LEASE = "redaction"
 
 BLOCKING: dict[str, Any] = {"blocks": {"$gt": ""}}
 """The dead letters that somebody waits for."""
@@ -34,6 +35,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("open_keys", ASCENDING)], name="open_offers", sparse=True),
         # The live partnerships of a partner, when its agreement changes.
         IndexModel([("partner_id", ASCENDING), ("state.status", ASCENDING)], name="of_partner"),
+        # A customer's own, for its views, and when it goes with the last of them.
+        IndexModel([("customer_id", ASCENDING)], name="of_customer", sparse=True),
         # What the scheduler looks for.
         IndexModel(
             [("next_due_at", ASCENDING)], name="due", partialFilterExpression={"next_due_at": {"$type": "date"}}
@@ -45,12 +48,16 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("lane", ASCENDING), ("offset", ASCENDING), ("step", ASCENDING)], name="log_order", unique=True),
         # History of one partnership.
         IndexModel([("subject", ASCENDING), ("at", ASCENDING)], name="history"),
+        # Purges whose traces are still there.
+        IndexModel([("redaction", ASCENDING)], name="redaction", sparse=True),
     ],
     DEAD_LETTERS: [
         IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state"),
         # Who waits for what, in log order; only those that somebody waits for.
         IndexModel([("blocks", ASCENDING), ("offset", ASCENDING)], name="blocks", partialFilterExpression=BLOCKING),
         IndexModel([("partner", ASCENDING), ("offset", ASCENDING)], name="queue", partialFilterExpression=BLOCKING),
+        # What a purge has to find.
+        IndexModel([("subject", ASCENDING)], name="of_subject"),
     ],
     LANES: [],
     LEASES: [],
@@ -88,14 +95,15 @@ async def prepare(client: Client, database: str, topology: dict[str, int]) -> No
                     await db[name].drop_index(former)
         if indexes:
             await db[name].create_indexes(indexes)
-    await _make_lease(db[LEASES])
+    await _make_leases(db[LEASES])
     await _check_topology(db[TOPOLOGY], topology)
 
 
-async def _make_lease(leases: Any) -> None:
-    """A lease that is nobody's. Taking one asks for the server's time, which MongoDB does not allow in an upsert."""
-    with contextlib.suppress(DuplicateKeyError):
-        await leases.insert_one({"_id": DEADLINES_LEASE, "owner": "", "until": from_milliseconds(0)})
+async def _make_leases(leases: Any) -> None:
+    """Leases that are nobody's. Taking one asks for the server's time, which MongoDB does not allow in an upsert."""
+    for name in (DEADLINES_LEASE, REDACTION_LEASE):
+        with contextlib.suppress(DuplicateKeyError):
+            await leases.insert_one({"_id": name, "owner": "", "until": from_milliseconds(0)})
 
 
 async def _check_topology(collection: Any, topology: dict[str, int]) -> None:

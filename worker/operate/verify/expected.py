@@ -32,6 +32,8 @@ class Expected(NamedTuple):
     value: bytes | None
     headers: Headers
     has_token: bool
+    digest: bytes | None = None
+    """Of the value as it was published, where a purge has redacted the record (decision 0011)."""
 
 
 @dataclass(slots=True)
@@ -101,6 +103,7 @@ def expected_of(entry: dict[str, Any], secrets: Secrets | None) -> list[Expected
             _value(record, secrets),
             tuple((name, value) for name, value in record.get("headers", ())),
             "token" in record,
+            record.get("digest"),
         )
         for number, record in enumerate(entry["records"])
     ]

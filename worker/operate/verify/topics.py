@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from contracts.topics import TOPICS, TopicName
 from worker.clock import from_milliseconds, monotonic_seconds
+from worker.journal import digest_of_value
 from worker.mongo.collections import LANES
 from worker.operate.access import Access
 from worker.operate.errors import CannotOperate
@@ -215,7 +216,11 @@ class _Walk:
     # Comparing ----------------------------------------------------------------------------------------------------
 
     def _is(self, record: ConsumerRecord, expected: Expected | None) -> bool:
-        if expected is None or record.key != expected.key or not self._same_value(record.value, expected):
+        if expected is None or not self._same_value(record.value, expected):
+            return False
+        if expected.digest is not None and self.topic is TopicName.DEAD_LETTERS:
+            return set(expected.headers) <= set(record.headers)  # the producer's own, and its key, are redacted
+        if record.key != expected.key:
             return False
         # Tuples of (name, bytes) on both sides; what republish adds is not part of the record.
         return record.headers == expected.headers or self._own(record) == expected.headers
@@ -225,6 +230,8 @@ class _Walk:
         return tuple(header for header in record.headers if header[0] != REPUBLISHED_HEADER)
 
     def _same_value(self, value: bytes | None, expected: Expected) -> bool:
+        if expected.digest is not None:
+            return digest_of_value(value) == expected.digest
         if expected.has_token and self.secrets is None:
             return without_token(value) == expected.value
         return value == expected.value

@@ -1,0 +1,180 @@
+"""After a purge: nothing personal is left in the journal and in the dead letters either (R98, decision 0011).
+
+The purge marks its own journal entry as due for it, in its own transaction, so nothing is forgotten. One worker, by a
+lease, looks for such marks, redacts entry after entry, and takes the mark away at the end. Each step can be done again,
+so a kill costs no more than the look of another worker.
+
+It never touches what is not published yet: recovery publishes from the journal. It changes no outcome and no digest of
+a command, so a repeat stays a repeat. Of each record whose bytes it changes it keeps their digest as published, so
+`verify` can still compare.
+"""
+
+import asyncio
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+import structlog
+from pymongo import UpdateOne
+from pymongo.errors import PyMongoError
+
+from contracts.events.closing import PersonalDataPurged
+from contracts.registry import EVENTS
+from contracts.topics import TopicName
+from handlers.keeping import redacted
+from worker.clock import backoff_seconds
+from worker.failures import describe
+from worker.journal import published_digest
+from worker.lease import Lease
+from worker.mongo.client import Client
+from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERSHIPS, REDACTION_LEASE
+from worker.secrets import Secrets
+
+LOOK_SECONDS = 2.0
+AT_ONCE = 100
+"""Entries rewritten in one go, and letters: a second's work, and little enough to hold in memory."""
+
+LIFECYCLE = TopicName.LIFECYCLE_EVENTS.value
+HEADER_PREFIX = "dead-letter-"
+WITHOUT_BODY = {"$unset": {"key": "", "value": "", "headers": ""}, "$set": {"redacted": True}}
+"""Of a dead letter stay ids, reason and history."""
+
+DUE = "due"
+OF_PARTNERSHIP, OF_CUSTOMER = "partnership", "customer"
+"""How far an entry is redacted: what the customer's own document needs goes with the customer."""
+
+log = structlog.get_logger(__name__)
+
+
+class _Purge(NamedTuple):
+    """What a purge says must go. `customer_rev`: of the customer's document, where it is gone with it; else None."""
+
+    entry_id: str
+    at: datetime
+    partnership_id: str
+    customer_id: str | None
+    customer_rev: int | None
+
+    @property
+    def level(self) -> str:
+        return OF_PARTNERSHIP if self.customer_rev is None else OF_CUSTOMER
+
+
+class Redactor:
+    """Looks for purges whose traces are still there, while it holds the lease."""
+
+    def __init__(self, secrets: Secrets, client: Client, database: str) -> None:
+        self._secrets = secrets
+        self._db = client[database]
+        self._lease = Lease(self._db, REDACTION_LEASE)
+
+    async def run(self) -> None:
+        """Until cancelled. MongoDB away is waited for: what is due stays due."""
+        attempt = 0
+        while True:
+            try:
+                if await self._lease.is_held():
+                    await self.look()
+                attempt = 0
+                await asyncio.sleep(LOOK_SECONDS)
+            except (PyMongoError, TimeoutError, OSError) as error:
+                attempt += 1
+                log.warning("redaction waits", error=describe(error), attempt=attempt)
+                await asyncio.sleep(backoff_seconds(attempt))
+
+    async def look(self) -> int:
+        """Redact what is due, as far as it is published. Returns how many purges are done with."""
+        done = 0
+        for entry in await self._db[JOURNAL].find({"redaction": DUE}).sort("at", 1).limit(AT_ONCE).to_list(None):
+            purge = _purge_of(entry)
+            if await self._redact(purge):
+                finished = {"$unset": {"redaction": ""}, "$set": {"traces_gone": True}}
+                await self._db[JOURNAL].update_one({"_id": purge.entry_id}, finished)
+                done += 1
+        return done
+
+    async def _redact(self, purge: _Purge) -> bool:
+        """Whether nothing is left to redact for this purge."""
+        published = {lane["_id"]: lane["published"] async for lane in self._db[LANES].find({}, {"published": 1})}
+        query = await self._traces(purge)
+        letters = await self._letters(query)
+        enough = [OF_CUSTOMER] if purge.customer_rev is not None else [OF_CUSTOMER, OF_PARTNERSHIP]
+        traces = {"$or": [*query, {"_id": {"$in": letters}}], "redacted": {"$nin": enough}}
+        complete, count = True, 0
+        operations: list[UpdateOne] = []
+        async for entry in self._db[JOURNAL].find(traces).batch_size(AT_ONCE):
+            if not _is_before(entry, purge):
+                continue
+            if entry["offset"] >= published.get(entry["lane"], 0):
+                complete = False
+                continue
+            fields = {"records": [self._record(record, purge) for record in entry["records"]], "redacted": purge.level}
+            operations.append(UpdateOne({"_id": entry["_id"]}, {"$set": fields}))
+            count += 1
+            if len(operations) >= AT_ONCE:
+                await self._write(operations)
+        await self._write(operations)
+        if complete:  # the letters last: by them the entries of what could not be read are found
+            await self._db[DEAD_LETTERS].update_many({"_id": {"$in": letters}}, WITHOUT_BODY)
+            log.info("traces of a purge are gone", purge=purge.entry_id, entries=count, letters=len(letters))
+        return complete
+
+    async def _traces(self, purge: _Purge) -> list[dict[str, Any]]:
+        """Queries for all that is about the partnership; and about the customer, where it is gone too."""
+        partnerships = [purge.partnership_id]
+        if purge.customer_rev is None:
+            return [{"subject": {"$in": partnerships}}]
+        former = {"customer_id": purge.customer_id, "state.status": "purged"}
+        partnerships += [found["_id"] async for found in self._db[PARTNERSHIPS].find(former, {"_id": 1})]
+        return [{"subject": {"$in": partnerships}}, {"subject": purge.customer_id, "at": {"$lte": purge.at}}]
+
+    async def _letters(self, query: list[dict[str, Any]]) -> list[str]:
+        found = self._db[DEAD_LETTERS].find({"$or": query, "redacted": {"$ne": True}}, {"_id": 1})
+        return [letter["_id"] async for letter in found]
+
+    async def _write(self, operations: list[UpdateOne]) -> None:
+        if operations:
+            await self._db[JOURNAL].bulk_write(operations, ordered=False)
+            operations.clear()
+            await self._lease.is_held()
+
+    def _record(self, record: dict[str, Any], purge: _Purge) -> dict[str, Any]:
+        """A record of an entry, without anything personal."""
+        topic = TopicName(record["topic"])
+        if topic is TopicName.LANES:
+            return record  # ids only
+        if topic is TopicName.DEAD_LETTERS:
+            ours = [[name, value] for name, value in record.get("headers", ()) if name.startswith(HEADER_PREFIX)]
+            changed = {"key": None, "value": None, "headers": ours}
+            return {**record, **changed, "digest": published_digest(record, self._secrets)}
+        said = orjson.loads(record["value"])
+        event = EVENTS[said["type"]].model_validate({**said["data"], "private": record.get("private")})
+        after = redacted(event, customer_gone=purge.customer_rev is not None)
+        if after is event:
+            return record
+        kept = {name: value for name, value in record.items() if name != "private"}
+        data = orjson.loads(after.model_dump_json(exclude_none=True))
+        if data == said["data"]:
+            return kept
+        kept.pop("token", None)
+        return {
+            **kept,
+            "value": orjson.dumps({**said, "data": data}),
+            "digest": published_digest(record, self._secrets),
+        }
+
+
+def _purge_of(entry: dict[str, Any]) -> _Purge:
+    said = [orjson.loads(record["value"]) for record in entry["records"] if record["topic"] == LIFECYCLE]
+    purged = next(each["data"] for each in said if each["type"] == PersonalDataPurged.wire_type())
+    revs = {change["id"]: change["rev"] for change in entry["changes"] if change["kind"] == CUSTOMERS}
+    customer_id = purged.get("customer_id")
+    return _Purge(
+        entry["_id"], entry["at"], entry["subject"], customer_id, revs[customer_id] if purged["customer_gone"] else None
+    )
+
+
+def _is_before(entry: dict[str, Any], purge: _Purge) -> bool:
+    """Not where it made something of the customer after that was gone: a new life, and needed for its fold."""
+    revs = [c["rev"] for c in entry["changes"] if c["kind"] == CUSTOMERS and c["id"] == purge.customer_id]
+    return purge.customer_rev is None or all(rev <= purge.customer_rev for rev in revs)
