@@ -13,6 +13,9 @@ from worker.cli.operation import show_tracebacks
 COMMANDS = {
     "run": "worker.cli.run",
     "verify": "worker.cli.verify",
+    "journal": "worker.cli.journal",
+    "send": "worker.cli.send",
+    "tail": "worker.cli.tail",
 }
 """Name → module. It has a `typer.Typer` named `app`: with one command it is that command, with more a group of them."""
 

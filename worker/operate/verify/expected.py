@@ -83,7 +83,8 @@ class LaneRecords:
             await awaited(self._cursor.close())
 
 
-LOG_ORDER = [("offset", 1)]
+LOG_ORDER = [("offset", 1), ("step", 1)]
+"""As the index `log_order` of the journal: a replay decides several entries at one offset."""
 
 
 def projection_of(topic: TopicName) -> dict[str, Any]:

@@ -28,6 +28,9 @@ STAGE = "documents"
 ENTRIES_AT_ONCE = 250
 """Entries in memory; one has a few KB."""
 
+NAMES_AT_ONCE = 2000
+"""Names of changes in memory. Left to itself a cursor fetches 16 MiB at a time, which are 150 MiB once decoded."""
+
 MOVED_AT_ONCE = 2000
 """Documents that changed meanwhile, kept folded until they are looked at again."""
 
@@ -157,7 +160,7 @@ async def _changes(db: Any) -> AsyncIterator[_Row]:
         {"$unwind": "$changes"},
         {"$sort": {"changes.kind": 1, "changes.id": 1, "changes.rev": 1}},
     ]
-    async for found in await db[JOURNAL].aggregate(pipeline, allowDiskUse=True):
+    async for found in await db[JOURNAL].aggregate(pipeline, allowDiskUse=True, batchSize=NAMES_AT_ONCE):
         change = found["changes"]
         yield _Row(change["kind"], change["id"], change["rev"], found["_id"])
 
@@ -166,7 +169,7 @@ async def _changes_since(db: Any, since: dict[int, int]) -> AsyncIterator[_Row]:
     """The names of the changes that lanes have stored from these offsets on, unsorted."""
     for lane in await db[LANES].distinct("_id"):
         query = {"lane": lane, "offset": {"$gte": since.get(lane, 0)}, "changes.0": {"$exists": True}}
-        async for entry in db[JOURNAL].find(query, {"changes": 1}):
+        async for entry in db[JOURNAL].find(query, {"changes": 1}).batch_size(NAMES_AT_ONCE):
             for change in entry["changes"]:
                 yield _Row(change["kind"], change["id"], change["rev"], entry["_id"])
 
@@ -199,7 +202,7 @@ async def _steps(db: Any, rows: AsyncIterator[_Row]) -> AsyncIterator[tuple[_Row
 
 async def _stored(db: Any) -> AsyncGenerator[tuple[str, dict[str, Any]], None]:
     for kind in FOLDS:
-        async for fields in db[kind].find().sort("_id", 1):
+        async for fields in db[kind].find().sort("_id", 1).batch_size(ENTRIES_AT_ONCE):
             yield kind, fields
 
 

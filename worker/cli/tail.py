@@ -1,0 +1,67 @@
+"""`tail`: follows events."""
+
+from typing import Annotated
+
+import orjson
+import typer
+from rich.markup import escape
+
+from contracts.topics import TopicName
+from worker.cli.operation import AsJson, operate
+from worker.cli.screen import out, print_json
+from worker.cli.words import complete_event, short_topic, short_type, styled_topic
+from worker.operate.access import Access
+from worker.operate.tail import EVENT_TOPICS, EventFilter, Seen, tail_events
+
+app = typer.Typer(add_completion=False)
+
+
+def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
+    """Event topics by their whole or short names (`quota`). Raises typer.BadParameter."""
+    known = {name: topic for topic in EVENT_TOPICS for name in (topic.value, short_topic(topic))}
+    for name in names or ():
+        if name not in known:
+            msg = f"there is no event topic {name}; there are {', '.join(map(short_topic, EVENT_TOPICS))}"
+            raise typer.BadParameter(msg, param_hint="--topic")
+    return tuple(known[name] for name in names) if names else EVENT_TOPICS
+
+
+@app.command()
+def tail(
+    *,
+    topic: Annotated[list[str] | None, typer.Option(help="Only this topic (quota, notice, ...); can repeat.")] = None,
+    partnership: Annotated[str | None, typer.Option(help="Only of this partnership (the event's subject).")] = None,
+    partner: Annotated[str | None, typer.Option(help="Only of this partner.")] = None,
+    kind: Annotated[str | None, typer.Option("--type", help="Only this event.", autocompletion=complete_event)] = None,
+    from_beginning: Annotated[bool, typer.Option("--from-beginning", help="All that the topics still have.")] = False,
+    to_end: Annotated[bool, typer.Option("--to-end", help="Stop where the topics end now.")] = False,
+    count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after so many.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Follow events over all event topics, as a consumer sees them, until Ctrl-C."""
+    wanted = EventFilter(partnership, partner, kind)
+    topics = read_topics(topic)
+
+    async def work(access: Access) -> None:
+        number = 0
+        async for seen in tail_events(access, wanted, topics, from_beginning=from_beginning, to_end=to_end):
+            if json:
+                print_json(seen)
+            else:
+                _show(seen)
+            number += 1
+            if number == count:
+                return
+
+    operate(work)
+
+
+def _show(seen: Seen) -> None:
+    data = {name: value for name, value in seen.data.items() if name not in {"sequence", "actor"}}
+    number = f"#{seen.data['sequence']}" if seen.data.get("sequence") else ""
+    out.print(
+        f"[faint]{seen.appended_at:%H:%M:%S}[/] {styled_topic(seen.topic)} {escape(short_type(seen.event.get('type')))}"
+        f" [name]{escape(str(seen.event.get('subject')))}[/] {number} [faint]{escape(orjson.dumps(data).decode())}[/]",
+        no_wrap=True,
+        overflow="ellipsis",
+    )

@@ -1,0 +1,33 @@
+"""Times as people type them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import typer
+
+from worker.clock import utc_now
+
+SPAN = re.compile(r"(\d+)\s*(s|m|h|d|w)")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+HELP = "a time in UTC (2026-01-31T12:00) or how long ago (90s, 15m, 2h, 3d)"
+
+
+def read_time(text: str | None) -> datetime | None:
+    """A moment: RFC 3339, UTC where it has no offset, or a span before now. Raises typer.BadParameter."""
+    if text is None:
+        return None
+    if span := SPAN.fullmatch(text.strip()):
+        return utc_now() - read_span(span.group())
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise typer.BadParameter(f"{text!r} is not {HELP}") from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def read_span(text: str) -> timedelta:
+    """How long: `90s`, `15m`, `2h`, `3d`, `1w`. Raises typer.BadParameter."""
+    span = SPAN.fullmatch(text.strip())
+    if span is None:
+        raise typer.BadParameter(f"{text!r} is not a span of time such as 90s, 15m, 2h, 3d")
+    return timedelta(seconds=int(span.group(1)) * SECONDS[span.group(2)])

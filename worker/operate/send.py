@@ -1,0 +1,112 @@
+"""Publishes a command as a producer does, and waits for what becomes of it."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from contracts.message import CommandFrame
+from worker.clock import monotonic_seconds
+from worker.decode import digest_of
+from worker.encode import CONTENT_TYPE_HEADER
+from worker.mongo.collections import JOURNAL
+from worker.operate.access import Access
+from worker.operate.commands import check_command
+from worker.operate.errors import NoAnswer
+from worker.operate.journal import Entry, entry_of
+from worker.records import Source
+
+LOOK_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Where a command was appended."""
+
+    command_id: str
+    topic: str
+    partition: int
+    offset: int
+    entry_ids: tuple[str, str]
+    """Of the journal entry that it gets: its own, or one of its place (dry runs, a reused id)."""
+    digest: bytes = field(repr=False, default=b"")
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of a command. `repeated`: it was decided before, and this is what came of it then."""
+
+    entry: Entry
+    repeated: bool
+    seconds: float
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What a refusal or a dry run's answer says; empty for an accepted command."""
+        if self.entry.outcome not in {"refused", "answered"} or not self.entry.said:
+            return {}
+        return dict(self.entry.said[0].data or {})
+
+    @property
+    def is_yes(self) -> bool:
+        """Whether it was accepted, or would be."""
+        return self.entry.outcome == "accepted" or self.said.get("would") == "accept"
+
+
+async def publish(access: Access, body: dict[str, Any]) -> Sent:
+    """Check a CloudEvent against the contract and append it to its topic.
+
+    Raises:
+        WrongRequest: where the worker could not read it. Nothing was sent then.
+    """
+    kind = check_command(body)
+    value = orjson.dumps(body)
+    frame = CommandFrame.model_validate(body)
+    topic = access.settings.topic(kind.TOPIC)
+    async with access.producer() as producer:
+        async with asyncio.timeout(access.settings.request_timeout_seconds):
+            placed = await producer.send_and_wait(
+                topic, value, key=frame.subject.encode(), headers=[CONTENT_TYPE_HEADER]
+            )
+    place = Source(placed.topic, placed.partition, placed.offset, placed.timestamp)
+    return Sent(
+        frame.id,
+        placed.topic,
+        placed.partition,
+        placed.offset,
+        (frame.id, place.position_id(value)),
+        digest_of(frame, body.get("data")),
+        f"{placed.topic}:{placed.partition}:{placed.offset}",
+    )
+
+
+async def wait_for_answer(access: Access, sent: Sent, seconds: float) -> Answer:
+    """Until the journal says what became of it.
+
+    Raises:
+        NoAnswer: after so many seconds. The command is in its topic and will be decided all the same.
+    """
+    started = monotonic_seconds()
+    while monotonic_seconds() < started + seconds:
+        query = {"_id": {"$in": list(sent.entry_ids)}}
+        found = {entry["_id"]: entry async for entry in access.db[JOURNAL].find(query)}
+        for answer in _answers(sent, found, monotonic_seconds() - started):
+            return answer
+        await asyncio.sleep(LOOK_SECONDS)
+    raise NoAnswer(
+        f"No answer within {seconds:g} s. The command is on {sent.source} and will be decided once a worker runs: "
+        f"`partnership-worker doctor` says why not, `partnership-worker journal {sent.command_id}` what came of it."
+    )
+
+
+def _answers(sent: Sent, found: dict[str, dict[str, Any]], seconds: float) -> Iterator[Answer]:
+    own, placed = (found.get(entry_id) for entry_id in sent.entry_ids)
+    if placed is not None:
+        yield Answer(entry_of(placed), repeated=False, seconds=seconds)
+    elif own is not None and own["source"] == sent.source:
+        yield Answer(entry_of(own), repeated=False, seconds=seconds)
+    elif own is not None and own.get("digest") == sent.digest:
+        yield Answer(entry_of(own), repeated=True, seconds=seconds)
