@@ -38,6 +38,7 @@ from worker.mongo.client import awaited, connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import Store
 from worker.ownership import Tasks
+from worker.policy_file import load_policy
 from worker.redaction import Redactor
 from worker.secrets import Secrets
 from worker.settings import Settings
@@ -64,7 +65,7 @@ class Worker:
     def __init__(self, settings: Settings, policy: Policy | None = None) -> None:
         self.settings = settings
         self.metrics = Metrics()
-        self._policy = policy or Policy()
+        self._policy = policy or load_policy(settings.policy_file)
         self._ended = asyncio.Event()
         self._error: BaseException | None = None
         self._starting: str | None = "its start"

@@ -118,6 +118,10 @@ class Settings(BaseSettings):
 
     failing_window_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
 
+    policy_file: FilePath | None = None
+    """JSON file with the policy (docs/policy.md); the defaults without it. Read at the start, the same for all workers:
+    two workers with two policies would decide by whichever has the lane."""
+
     health_host: str = "127.0.0.1"
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of /live, /ready and /metrics; 0 takes a free one and logs it."""

@@ -143,3 +143,9 @@ def test_the_rules_of_a_case_go_with_it_to_its_end() -> None:
     state = story.partnership().state
     assert state.complete_by == NOON + timedelta(days=7)  # type: ignore[union-attr]
     assert given(*TERMINATED).partnership().state.rules.policy_version == "1"  # type: ignore[union-attr]
+
+
+@pytest.mark.requirement("R77")
+def test_an_agreement_that_speaks_of_one_model_leaves_the_other_as_it_is() -> None:
+    agreed = Policy().with_agreement(Overrides(code_of={"referral": ("customer",)}))
+    assert agreed.code_of == {"reseller": ("customer",), "referral": ("customer",)}

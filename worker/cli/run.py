@@ -25,6 +25,7 @@ def run() -> None:
     """Run the worker until SIGTERM. Exit codes: 0 stopped, 1 defect, 2 settings, 3 an operator is needed."""
     try:
         settings = load_settings()
+        worker = Worker(settings)
     except SettingsError as error:
         typer.echo(f"Wrong settings:\n{error}", err=True)
         raise typer.Exit(Exit.USAGE) from None
@@ -38,7 +39,7 @@ def run() -> None:
     read_tolerantly()
 
     async def main() -> None:
-        await Worker(settings).run()
+        await worker.run()
 
     try:
         if sys.platform == "win32":
