@@ -45,6 +45,15 @@ from contracts.commands.invitation import (
     RecordIdentityVerification,
     ResendInvitation,
 )
+from contracts.commands.operating import (
+    ContinueParked,
+    DiscardDeadLetter,
+    EditDeadLetter,
+    ReleaseDeadLetter,
+    ReopenDeadLetter,
+    ReplayDeadLetter,
+    Republish,
+)
 from contracts.commands.termination import (
     CheckTermination,
     ConfirmTermination,
@@ -109,6 +118,16 @@ CLOSING = (
     AnswerReactivation,
 )
 THE_WORKERS_OWN = (EndForSwitch, CompleteSwitch, AbortSwitch, RecheckTermination, ApplyAgreement, DeadlineReached)
+
+OPERATORS = (
+    ReplayDeadLetter,
+    EditDeadLetter,
+    DiscardDeadLetter,
+    ReopenDeadLetter,
+    ReleaseDeadLetter,
+    ContinueParked,
+    Republish,
+)
 
 PARTNER_EVENTS = (facts.PartnerRegistered, facts.PartnerStandingRecorded, facts.AgreementUpdated, facts.QuotaUpdated)
 CUSTOMER_EVENTS = (facts.CustomerStandingRecorded, facts.ExtraRequestGranted)
@@ -199,4 +218,6 @@ COMMANDS: dict[str, type[Command]] = {
     kind.wire_type(): kind for kind in (*FACTS, *INVITATION, *BINDING, *TERMINATION, *CLOSING)
 }
 INTERNAL: dict[str, type[Command]] = {kind.wire_type(): kind for kind in THE_WORKERS_OWN}
+ORDERS: dict[str, type[Command]] = {kind.wire_type(): kind for kind in OPERATORS}
+"""About the engine's own records, not about partnerships: no handler knows them."""
 EVENTS: dict[str, type[Event]] = {kind.wire_type(): kind for kind in (*FOLDED, CommandRejected, CommandAnswered)}

@@ -89,7 +89,7 @@ class Wanted:
             if isinstance(item.decoded, Readable):
                 entry_ids.append(item.decoded.message.id)
                 wanted.append(needs(item.decoded.message))
-            if not _takes_its_command_id(item):
+            if not takes_its_command_id(item):
                 entry_ids.append(item.position_id)
         return cls(entry_ids, wanted)
 
@@ -99,7 +99,7 @@ def reused(items: Sequence[Item], digests: dict[str, bytes]) -> list[Item]:
     taken = dict(digests)
     found = []
     for item in items:
-        if isinstance(item.decoded, Readable) and _takes_its_command_id(item):
+        if isinstance(item.decoded, Readable) and takes_its_command_id(item):
             first = taken.setdefault(item.decoded.message.id, item.decoded.digest)
             if first != item.decoded.digest:
                 found.append(item)
@@ -116,13 +116,14 @@ def decide_batch(
     Raises:
         Unstorable: when a document of the batch cannot be stored; a smaller batch finds out whose.
     """
-    batch = _Batch(rules, lane, loaded, condemned)
+    batch = Batch(rules, lane, loaded, condemned)
     for item in items:
         batch.take(item)
     return batch.result(items[-1].record.offset + 1)
 
 
-def _takes_its_command_id(item: Item) -> bool:
+def takes_its_command_id(item: Item) -> bool:
+    """Whether its journal entry has the command's id; else it has one made of its place."""
     decoded = item.decoded
     if isinstance(decoded, Undecodable) or decoded.message.data.dry_run:
         return False
@@ -130,7 +131,9 @@ def _takes_its_command_id(item: Item) -> bool:
 
 
 @dataclass(slots=True)
-class _Batch:
+class Batch:
+    """One batch under way. What is given to it comes out of `result`, all of it or nothing."""
+
     rules: Rules
     lane: LaneDocument
     loaded: Loaded
@@ -147,6 +150,7 @@ class _Batch:
     first_failure: str | None = None
     buried: list[dict[str, Any]] = field(default_factory=list)
     blocking: int = field(init=False)
+    kept: list[tuple[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.now_ms = self.lane.now_ms
@@ -155,9 +159,10 @@ class _Batch:
     # One record, in six ways to end ---------------------------------------------------------------------------
 
     def take(self, item: Item) -> None:
+        """Bring one record to its end."""
         self._tell_time(item)
         decoded = item.decoded
-        entry_id = decoded.message.id if _takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
+        entry_id = decoded.message.id if takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
         known = self.loaded.digests.get(entry_id)
         if known is not None:
             self._repeat(item, known)
@@ -252,14 +257,18 @@ class _Batch:
         self._enter(entry_id, item, journal.Outcome.REFUSED, [(record, None)], code=code.value)
 
     def _fail(self, entry_id: str, item: Item, fault: Fault) -> None:
+        if isinstance(item.decoded, Readable) and isinstance(item.decoded.message.data, DeadlineReached):
+            entry_id = item.position_id  # its own id stays free: it comes again for as long as it is due
+        self._note_failure(item, fault)
+        self._bury(entry_id, item, fault)
+
+    def _note_failure(self, item: Item, fault: Fault) -> None:
+        """For the limit on failing partnerships: only what could be read is perhaps our fault."""
         if isinstance(item.decoded, Readable):
             message = item.decoded.message
-            if isinstance(message.data, DeadlineReached):
-                entry_id = item.position_id  # its own id stays free: it comes again for as long as it is due
             self.subjects.append((message.subject, True))
             failure = f"{message.data.wire_type()} {message.id} ({fault.reason}: {fault.error})"
             self.first_failure = self.first_failure or failure
-        self._bury(entry_id, item, fault)
 
     def _park(self, entry_id: str, item: Item) -> None:
         """It waits behind a dead letter of its partnership or partner, so that a replay keeps the order (P6)."""
@@ -269,9 +278,8 @@ class _Batch:
             self._bury(entry_id, item, Fault(PARKED_BEHIND, "an earlier command of its partnership or partner failed"))
 
     def _bury(self, entry_id: str, item: Item, fault: Fault) -> None:
-        partition = self._partition(TopicName.DEAD_LETTERS)
         blocks = blocked_by(item, self.lane.lane, self.rules.lanes)
-        record, letter = dead_letter(entry_id, item, fault, self.lane.lane, partition, self.now, blocks)
+        record, letter = self._letter(entry_id, item, fault, blocks)
         self.letters.append(to_bson(letter))
         if blocks is not None:
             self.loaded.blocked.add(blocks)
@@ -279,6 +287,10 @@ class _Batch:
         told = ("_id", "reason", "error", "fingerprint", "source", "command_id", "type", "subject", "partner")
         self.buried.append({name.lstrip("_"): letter[name] for name in told})
         self._enter(entry_id, item, journal.Outcome.DEAD_LETTER, [(record, None)], code=fault.reason)
+
+    def _letter(self, letter_id: str, item: Item, fault: Fault, blocks: str | None) -> tuple[Outgoing, dict[str, Any]]:
+        partition = self._partition(TopicName.DEAD_LETTERS)
+        return dead_letter(letter_id, item, fault, self.lane.lane, partition, self.now, blocks)
 
     def _enter(
         self,
@@ -290,9 +302,12 @@ class _Batch:
         code: str | None = None,
         changes: list[dict[str, Any]] | None = None,
         purges: bool = False,
+        more: dict[str, Any] | None = None,
     ) -> None:
         rows = [journal.record_to_bson(record, event) for record, event in records]
-        entry = journal.entry(entry_id, item, self.lane.lane, self.now, result, rows, code, changes, purges=purges)
+        entry = journal.entry(
+            entry_id, item, self.lane.lane, self.now, result, rows, code, changes, purges=purges, more=more
+        )
         self.entries.append(to_bson(entry))
         # Only after everything that can fail: up to here nothing of this batch was touched.
         self.records.extend(record for record, _ in records)
@@ -375,6 +390,7 @@ class _Batch:
     # The end --------------------------------------------------------------------------------------------------
 
     def result(self, stored: int) -> Result:
+        """All of it. Raises Unstorable when a document cannot be stored."""
         documents: dict[str, list[tuple[str, int, Any]]] = {}
         for (kind, key), rev in self.revs.items():
             try:
@@ -384,7 +400,7 @@ class _Batch:
             documents.setdefault(COLLECTION_OF[kind], []).append((key, rev, encoded))
         return Result(
             lane=replace(self.lane, stored=stored, now_ms=self.now_ms, blocking=self.blocking),
-            changes=Changes(self.entries, documents, self.letters),
+            changes=Changes(self.entries, documents, self.letters, self.kept),
             records=self.records,
             outcomes=self.outcomes,
             subjects=self.subjects,

@@ -38,6 +38,11 @@ def where(error: BaseException) -> str:
     return f"{type(error).__name__} at {places}" if places else type(error).__name__
 
 
+def fingerprint_of(fault: Fault, command_type: str | None) -> str:
+    """The same for all letters that failed alike."""
+    return hashlib.sha256(f"{fault.reason}\0{command_type}\0{fault.error}".encode()).hexdigest()[:12]
+
+
 def dead_letter(
     letter_id: str, item: Item, fault: Fault, lane: int, partition: int, now: datetime, blocks: str | None
 ) -> tuple[Outgoing, dict[str, Any]]:
@@ -49,8 +54,8 @@ def dead_letter(
     reason, error = fault
     message = item.decoded.message if isinstance(item.decoded, Readable) else None
     undecodable = None if isinstance(item.decoded, Readable) else item.decoded
-    command_type = message.data.wire_type() if message else undecodable and undecodable.command_type
-    fingerprint = hashlib.sha256(f"{reason}\0{command_type}\0{error}".encode()).hexdigest()[:12]
+    command_type = message.data.wire_type() if message else undecodable.command_type if undecodable else None
+    fingerprint = fingerprint_of(fault, command_type)
     original = list(record.headers)
     if original and original[-1][0] == SOURCE_HEADER:
         original.pop()  # what intake added; one of this name before it is the producer's own

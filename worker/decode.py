@@ -10,8 +10,9 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from contracts.base import ID_CHARACTERS_MAX
+from contracts.commands.operating import Order
 from contracts.message import CommandFrame, CommandMessage
-from contracts.registry import COMMANDS, INTERNAL
+from contracts.registry import COMMANDS, INTERNAL, ORDERS
 from contracts.topics import COMMAND_BYTES_MAX
 from worker.records import SIGNATURE_HEADER, Source, header
 from worker.secrets import Secrets
@@ -64,6 +65,11 @@ class Item(NamedTuple):
         return self.source.position_id(self.record.value)
 
 
+def is_order(item: Item) -> bool:
+    """Whether it is about a dead letter or the journal, and not about a partnership."""
+    return isinstance(item.decoded, Readable) and item.decoded.internal and isinstance(item.decoded.message.data, Order)
+
+
 def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
     """Decode one record of the lane log."""
     return Item(record, Source.of(record), _decode(record, secrets))
@@ -88,10 +94,10 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
 
     internal = False
     command = COMMANDS.get(frame.type)
-    if command is None and frame.type in INTERNAL:
+    if command is None and (ours := INTERNAL.get(frame.type) or ORDERS.get(frame.type)):
         # Only a sealed one is ours; anybody can publish a record that says it is.
         internal = secrets.is_sealed(value, header(record.headers, SIGNATURE_HEADER))
-        command = INTERNAL[frame.type] if internal else None
+        command = ours if internal else None
     if command is None:
         return _undecodable(Unreadable.UNKNOWN_TYPE, f"no command has the type {frame.type!r}", body)
 

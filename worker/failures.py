@@ -89,6 +89,7 @@ class FailureLimit:
         self._share_max = share_max
         self._window_seconds = window_seconds
         self._seen: deque[tuple[float, str, bool]] = deque(maxlen=self.MEMORY)
+        self._first: deque[tuple[float, str]] = deque(maxlen=partnerships_max)
 
     def check(self, now_seconds: float, subjects: list[tuple[str, bool]], first_failure: str | None) -> None:
         """Judge the (subject, failed) pairs of a batch that is decided and not stored.
@@ -103,14 +104,17 @@ class FailureLimit:
         failed = {subject for subject, has_failed in recent if has_failed}
         share = len(failed) / len({subject for subject, _ in recent})
         if len(failed) >= self._partnerships_max or (len(failed) >= FEW and share > self._share_max):
+            first = next((text for at, text in self._first if at >= since), first_failure)
             msg = (
                 f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, "
-                f"of this batch first {first_failure}. This looks like a bad release, not like bad messages: the batch "
+                f"first {first}. This looks like a bad release, not like bad messages: the batch "
                 "was not stored. Roll back or mend the handler; the commands are still in the lane log and will be "
                 "decided then."
             )
             raise StopWorker(msg)
 
-    def note(self, now_seconds: float, subjects: list[tuple[str, bool]]) -> None:
-        """Remember the pairs of a batch that is stored."""
+    def note(self, now_seconds: float, subjects: list[tuple[str, bool]], first_failure: str | None = None) -> None:
+        """Remember the pairs of a batch that is stored, and its first failure."""
+        if first_failure is not None:
+            self._first.append((now_seconds, first_failure))
         self._seen.extend((now_seconds, subject, failed) for subject, failed in subjects)

@@ -13,7 +13,7 @@ from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
 from worker.encode import with_token
-from worker.records import Outgoing
+from worker.records import EDITED_FROM_HEADER, Outgoing, header
 from worker.secrets import Secrets
 
 
@@ -37,8 +37,13 @@ def entry(
     changes: list[dict[str, Any]] | None = None,
     *,
     purges: bool = False,
+    more: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """An entry as it is stored. `purges`: its traces, and its partnership's, must go (worker/redaction.py)."""
+    """An entry as it is stored.
+
+    `purges`: its traces, and its partnership's, must go (worker/redaction.py). `more`: an order's result, or the place
+    of a replayed letter.
+    """
     source = item.source
     fields: dict[str, Any] = {
         "_id": entry_id,
@@ -67,7 +72,15 @@ def entry(
         }
     else:
         fields |= {"command_id": item.decoded.command_id, "type": item.decoded.command_type}
-    return fields
+    if source.topic == item.record.topic and (edited := header(item.record.headers, EDITED_FROM_HEADER)):
+        fields["edited_from"] = edited.decode()  # by a lane: what comes from outside has another source
+    return fields | more if more else fields
+
+
+def step(offset: int, order_id: str, number: int, letter_id: str, edited_from: str | None) -> dict[str, Any]:
+    """The fields of an entry that came of an order: its place in the log is the order's, and it is one of several."""
+    link = {"replay_of": letter_id} if edited_from is None else {"edited_from": edited_from}
+    return {"offset": offset, "step": number, "order": order_id, **link}
 
 
 def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, Any]:

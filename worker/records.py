@@ -16,6 +16,12 @@ SOURCE_HEADER = "~source"
 
 SOURCE_PATTERN = re.compile(rb"([A-Za-z0-9._-]{1,249}):(\d{1,9}):(\d{1,18}):(\d{1,15})")
 
+EDITED_FROM_HEADER = "~edited-from"
+"""The dead letter whose record this is, or corrects: sent on by a lane that it did not belong to."""
+
+REPUBLISHED_HEADER = "republished"
+"""On a record that went out before: the id of the order to publish it again."""
+
 SIGNATURE_HEADER = "~signature"
 """HMAC of the value, on the worker's own commands."""
 

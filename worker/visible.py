@@ -17,7 +17,7 @@ from worker.clock import to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, stop_client
-from worker.records import mark_of
+from worker.records import REPUBLISHED_HEADER, Headers, header, mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -26,8 +26,13 @@ CLOCKS_DIFFER_MS_MAX = 600_000
 
 log = structlog.get_logger(__name__)
 
-Wanted = dict[tuple[bytes | None, bytes | None], int]
-"""Key and value of a record → the lane log offset of its journal entry."""
+Mark = tuple[bytes | None, ...]
+"""What tells a record from all others: key, value, and the headers that tell two of the same value apart."""
+
+Wanted = dict[Mark, int]
+"""A record → the lane log offset of its journal entry."""
+
+TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER)
 
 
 async def first_unpublished(
@@ -42,7 +47,8 @@ async def first_unpublished(
     for entry in entries:
         for record in records_of(entry)[:1]:  # a Kafka transaction is there as a whole, or not at all
             partition = TopicPartition(settings.topic(record.topic), record.partition)
-            wanted.setdefault(partition, {})[record.key, with_token(record, secrets)] = entry["offset"]
+            told = _mark(record.key, with_token(record, secrets), record.headers)
+            wanted.setdefault(partition, {})[told] = entry["offset"]
             since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
@@ -82,4 +88,8 @@ async def _strike_out(
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
             for seen in records:
-                wanted.pop((seen.key, seen.value), None)
+                wanted.pop(_mark(seen.key, seen.value, seen.headers), None)
+
+
+def _mark(key: bytes | None, value: bytes | None, headers: Headers) -> Mark:
+    return (key, value, *(header(headers, name) for name in TELLING_HEADERS))

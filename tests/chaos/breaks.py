@@ -55,7 +55,7 @@ def shuffle_records() -> None:
 
 def decide_again() -> None:
     """No command takes its own id in the journal, so that a repeat is not known."""
-    worker.batch._takes_its_command_id = lambda item: False
+    worker.batch.takes_its_command_id = lambda item: False
 
 
 def publish_twice() -> None:

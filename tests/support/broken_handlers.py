@@ -31,6 +31,17 @@ def raise_for(whom: str) -> Decide:
     return decide
 
 
+def raise_at(whom: str) -> Decide:
+    """A handler with a defect that one command meets."""
+
+    def decide(documents: Documents, message: CommandMessage, context: Context) -> Outcome:
+        if message.id == whom:
+            raise KeyError(whom)
+        return outcome(documents, message, context)
+
+    return decide
+
+
 def raise_always(whom: str) -> Decide:
     """A bad release: every partnership whose name begins so fails."""
 
@@ -75,6 +86,7 @@ def overflow(whom: str) -> Decide:
 
 BREAKS: dict[str, Callable[[str], Decide]] = {
     "raise-for": raise_for,
+    "raise-at": raise_at,
     "raise-always": raise_always,
     "grow": grow,
     "overflow": overflow,

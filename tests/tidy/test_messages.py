@@ -9,7 +9,7 @@ import pytest
 from contracts.events.facts import PartnerRegistered
 from contracts.events.invitation import InvitationSent
 from contracts.message import Command, Event, Typed
-from contracts.registry import COMMANDS, EVENTS, FOLDED, INTERNAL
+from contracts.registry import COMMANDS, EVENTS, FOLDED, INTERNAL, ORDERS
 from contracts.rejections import RejectionCode
 from handlers.decide import ABOUT_PARTIES, ON_PARTNERSHIP
 from handlers.evolve import FOLDS_OF_PARTNERSHIP
@@ -139,4 +139,4 @@ def subclasses(kind: type[Typed]) -> set[type[Typed]]:
 def test_every_message_is_registered() -> None:
     messages = {kind for kind in subclasses(Command) | subclasses(Event) if kind.__module__.startswith("contracts.")}
     bases = {kind for kind in messages if kind.__subclasses__()}
-    assert messages - bases == {*COMMANDS.values(), *INTERNAL.values(), *EVENTS.values()}
+    assert messages - bases == {*COMMANDS.values(), *INTERNAL.values(), *ORDERS.values(), *EVENTS.values()}

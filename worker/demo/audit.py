@@ -123,7 +123,8 @@ async def _journal_records(stage: Stage) -> list[tuple[str, str]]:
     async for entry in stage.db.journal.find({}, {"records": 1}):
         for record in entry["records"]:
             is_letter = record["topic"] == TopicName.DEAD_LETTERS.value
-            records.append((record["topic"], entry["_id"] if is_letter else orjson.loads(record["value"])["id"]))
+            letter = dict(record.get("headers", ())).get("dead-letter-id", b"") if is_letter else b""
+            records.append((record["topic"], letter.decode() if is_letter else orjson.loads(record["value"])["id"]))
     return records
 
 

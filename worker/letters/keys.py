@@ -1,6 +1,7 @@
 """Who waits for whom: a dead letter blocks one partnership, or a partner with all of its partnerships (P6)."""
 
-from worker.decode import Item, Readable
+from contracts.registry import ORDERS
+from worker.decode import Item, Readable, is_order
 from worker.partitioning import lane_of
 
 
@@ -18,7 +19,7 @@ def keys_of(subject: str, partner: str) -> tuple[str, ...]:
 def waits_for(item: Item) -> tuple[str, ...]:
     """The same for a record of the lane. Nothing for what must not wait: a dry run changes nothing."""
     decoded = item.decoded
-    if not isinstance(decoded, Readable) or decoded.message.data.dry_run:
+    if not isinstance(decoded, Readable) or decoded.message.data.dry_run or is_order(item):
         return ()
     return keys_of(decoded.message.subject, decoded.message.partner_id)
 
@@ -26,16 +27,16 @@ def waits_for(item: Item) -> tuple[str, ...]:
 def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
     """What a letter of this record blocks; None where that would be nobody of this lane.
 
-    A record without a partner to read is in this lane by chance. A dry run would not have changed
-    the partnership.
+    A record without a partner to read is in this lane by chance. A dry run and an order about
+    letters would not have changed the partnership.
     """
     decoded = item.decoded
     if isinstance(decoded, Readable):
         message = decoded.message
-        if message.data.dry_run:
+        if message.data.dry_run or is_order(item):
             return None
         subject, partner = message.subject, message.partner_id
-    elif decoded.partner_id is None:
+    elif decoded.partner_id is None or decoded.command_type in ORDERS:
         return None
     else:
         subject, partner = decoded.subject, decoded.partner_id  # type: ignore[assignment] # without one: the partner's

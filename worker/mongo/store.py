@@ -14,7 +14,8 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from handlers.documents import Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
 from worker.mongo.client import Client, awaited
-from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+from worker.mongo.letters import Letters
 
 Document = Partner | Customer | Partnership
 COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
@@ -75,6 +76,8 @@ class Changes:
     entries: list[RawBSONDocument]
     documents: dict[str, list[tuple[str, int, RawBSONDocument]]]
     letters: list[RawBSONDocument]
+    kept_letters: list[tuple[str, RawBSONDocument]] = field(default_factory=list)
+    """Those that were there already, as they are now."""
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
@@ -102,6 +105,7 @@ class Store:
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
         self._db = client[database]
+        self.letters = Letters(self._db)
 
     async def ping(self) -> None:
         """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
@@ -204,11 +208,6 @@ class Store:
             live.setdefault(found["partner_id"], set()).add(found["_id"])
         return live
 
-    async def blocked(self, session: Any, keys: Iterable[str]) -> set[str]:
-        """Those of these keys that a dead letter blocks."""
-        query = {"blocks": {"$in": list(keys)}}
-        return set(await self._db[DEAD_LETTERS].distinct("blocks", query, session=session))
-
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
         found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
@@ -243,8 +242,10 @@ class Store:
                 result = await self._db[name].bulk_write(operations, ordered=False, session=session)
                 if result.matched_count + result.inserted_count != len(operations):
                     raise Conflict(name)
-            if changes.letters:
-                await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
+            if changes.letters or changes.kept_letters:
+                found = await self.letters.save(session, changes.letters, changes.kept_letters)
+                if found != len(changes.kept_letters):
+                    raise Conflict("dead letters")
         except BulkWriteError as error:
             if DUPLICATE_KEY in codes_of(error):
                 raise Conflict("inserted meanwhile") from error
