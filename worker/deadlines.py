@@ -30,6 +30,7 @@ from worker.lease import Lease
 from worker.letters.keys import keys_of
 from worker.mongo.client import Client
 from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
+from worker.mongo.store import document_of
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER
 from worker.secrets import Secrets
@@ -171,7 +172,7 @@ class Scheduler:
 
 
 def _partnership(found: dict[str, Any]) -> Partnership:
-    return Partnership.model_validate({**found, "id": found["_id"]})
+    return document_of(Partnership, found)
 
 
 def _due(partnership: Partnership, now: datetime) -> list[Deadline]:

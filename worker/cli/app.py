@@ -16,8 +16,13 @@ COMMANDS = {
     "journal": "worker.cli.journal",
     "send": "worker.cli.send",
     "tail": "worker.cli.tail",
+    "show": "worker.cli.views:show",
+    "list": "worker.cli.views:cards",
+    "history": "worker.cli.views:history",
+    "explain": "worker.cli.views:explain",
 }
-"""Name → module. It has a `typer.Typer` named `app`: with one command it is that command, with more a group of them."""
+"""Name → module, which has a `typer.Typer` named `app`: with one command it is that command, with more a group of them.
+Name → `module:function`, where a module has several commands."""
 
 
 class Commands(TyperGroup):
@@ -31,7 +36,12 @@ class Commands(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         if cmd_name not in COMMANDS:
             return None
-        command = typer.main.get_command(import_module(COMMANDS[cmd_name]).app)
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        found = import_module(module)
+        if function:
+            single = typer.Typer(add_completion=False)
+            single.command()(getattr(found, function))
+        command = typer.main.get_command(single if function else found.app)
         command.name = cmd_name
         return command
 

@@ -99,6 +99,11 @@ def document_to_bson(document: Document) -> RawBSONDocument:
     return to_bson({"_id": fields.pop("id"), **fields})
 
 
+def document_of(kind: type[D], fields: dict[str, Any]) -> D:
+    """A document as it was stored."""
+    return kind.model_validate({**fields, "id": fields["_id"]})
+
+
 class Store:
     """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane."""
 
@@ -269,7 +274,7 @@ class Store:
         if not ids:
             return {}
         found = await self._find(session, COLLECTION_OF[kind], {"_id": {"$in": list(ids)}})
-        return {fields["_id"]: kind.model_validate({**fields, "id": fields["_id"]}) for fields in found}
+        return {fields["_id"]: document_of(kind, fields) for fields in found}
 
     async def _find(
         self,
