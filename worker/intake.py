@@ -80,9 +80,11 @@ class Intake:
         self._guard = GapGuard("intake", prober, metrics, self._tasks, self._cursors.get)
         self._producer: AIOKafkaProducer | None = None
         self._moving = asyncio.Lock()
+        self._appended: dict[TopicPartition, tuple[Cursor, int]] = {}
+        self._committing: asyncio.Task[None] | None = None
 
     async def move(self, records: Sequence[ConsumerRecord]) -> None:
-        """Append a batch to the lane log, then commit its offsets. Returns when that is done or not ours to do."""
+        """Append a batch to the lane log. Returns when that is done or not ours to do."""
         async with self._moving:
             consumer = self._consumer()
             owned: dict[TopicPartition, Cursor] = {}
@@ -96,7 +98,9 @@ class Intake:
                         taken.extend(new)
             if taken:
                 await self._append(in_order_of_time(taken), owned)
-                await self._commit(consumer, owned)
+                # Here, where no cursor is ahead of what is appended.
+                self._appended |= {partition: (cursor, cursor.next_offset) for partition, cursor in owned.items()}
+                self._commit_soon(consumer)
 
     def places(self) -> list[Place]:
         """Where intake stands, for the watchdog."""
@@ -151,16 +155,23 @@ class Intake:
                     self._metrics.intake.labels(record.topic).inc()
                 return
 
-    async def _commit(self, consumer: AIOKafkaConsumer, owned: dict[TopicPartition, Cursor]) -> None:
-        offsets = {p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c}
-        if not offsets:
-            return
-        try:
-            async with asyncio.timeout(self._settings.request_timeout_seconds):
-                await consumer.commit(offsets)
-        except (KafkaError, TimeoutError, IllegalStateError) as error:
-            # The next commit says it again; if none comes, another worker reads these once more, as repeats.
-            log.warning("intake could not commit", error=describe(error))
+    def _commit_soon(self, consumer: AIOKafkaConsumer) -> None:
+        """The next batch does not wait for it, and what is appended meanwhile goes with the next commit."""
+        if self._committing is None or self._committing.done():
+            self._committing = self._tasks.start(self._commit(consumer), "intake commits")
+
+    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
+        while self._appended:
+            appended, self._appended = self._appended, {}
+            offsets = {p: offset for p, (cursor, offset) in appended.items() if self._cursors.get(p) is cursor}
+            if not offsets:
+                continue
+            try:
+                async with asyncio.timeout(self._settings.request_timeout_seconds):
+                    await consumer.commit(offsets)
+            except (KafkaError, TimeoutError, IllegalStateError) as error:
+                # The next commit says it again; if none comes, another worker reads these once more, as repeats.
+                log.warning("intake could not commit", error=describe(error))
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
@@ -214,8 +225,9 @@ class Intake:
         try:
             # Let the batch under way be sent and committed, so that the next owner need not repeat it.
             async with asyncio.timeout(self._settings.lane_close_seconds):
-                await self._moving.acquire()
-            self._moving.release()
+                async with self._moving:
+                    if self._committing is not None:
+                        await asyncio.wait({self._committing})
         except TimeoutError:
             log.warning("intake was cut off")
         for partition in partitions:
