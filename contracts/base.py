@@ -33,6 +33,8 @@ def to_milliseconds(value: datetime) -> str:
 
 def _to_utc(value: datetime) -> datetime:
     """UTC, cut to milliseconds: what MongoDB gives back must equal what was decided (P4)."""
+    if value.tzinfo is UTC and not value.microsecond % 1000:
+        return value  # most are a decision's own time, or made of it
     try:
         value = value.astimezone(UTC)
     except OverflowError as error:  # a year 1 or 9999 that its offset pushes over the edge

@@ -11,14 +11,14 @@ from itertools import islice
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from handlers.documents import Partner
 from worker.batch import Result, Rules, Wanted, decide_batch, reused
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.cursor import Cursor
-from worker.decode import Item, decode, is_order
+from worker.decode import Item, decode
 from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
 from worker.journal import records_of
 from worker.kafka import check_start, make_reader, stop_client
-from worker.letters.carrying import carry_out_orders, run_of_a_kind
 from worker.letters.keys import waits_for
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
@@ -29,6 +29,9 @@ from worker.visible import first_unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
+
+PARTNERS_MAX = 100
+"""Partners that a lane remembers, those of its last batches."""
 
 CONFLICTS_MAX = 3
 """So often a batch is tried against other lanes before it is halved."""
@@ -90,6 +93,7 @@ class Lane:
         self._session: object | None = None
         self._document: LaneDocument | None = None
         self._published = 0
+        self._partners: dict[str, Partner] = {}
         self._marks: dict[str, int] = {}
         self._log = log.bind(lane=self.number)
 
@@ -173,6 +177,7 @@ class Lane:
         self._pause()
         self._queue.clear()
         self._queue_bytes = 0
+        self._partners.clear()  # another owner may have written them
         # Fence in Kafka first: from here on nobody else publishes for this lane. Then fence in MongoDB.
         self._publisher = Publisher(self._settings, self._rules.secrets, self.number)
         await self._publisher.start()
@@ -268,7 +273,7 @@ class Lane:
                         result = await self._store_or_halve(records)
                     if result is None:
                         continue
-                    self._forget(result.lane.stored)
+                    self._forget(records)
                     if publishing is not None:
                         await publishing
                     publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - started))
@@ -306,16 +311,17 @@ class Lane:
             batch.append(record)
         return batch
 
-    def _forget(self, stored: int) -> None:
+    def _forget(self, records: Sequence[ConsumerRecord]) -> None:
         was_full = self._is_full(0.5)
-        while self._queue and self._queue[0].offset < stored:
-            self._queue_bytes -= len(self._queue.popleft().value or b"")
+        for record in records:
+            self._queue.popleft()
+            self._queue_bytes -= len(record.value or b"")
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 
     async def _store_or_halve(self, records: Sequence[ConsumerRecord]) -> Result | None:
         """Store a batch; or nothing of it, and half as many the next time, until the culprit is alone."""
-        items = run_of_a_kind([decode(record, self._rules.secrets) for record in records])
+        items = [decode(record, self._rules.secrets) for record in records]
         try:
             return await self._store_batch(items)
         except Exception as error:
@@ -327,17 +333,19 @@ class Lane:
             return None
 
     async def _store_batch(self, items: list[Item]) -> Result:
-        """Steps 2 to 4 in one transaction: what is decided rests on what is loaded in it, and on nothing older."""
+        """Steps 2 to 4 in one transaction: what is decided rests on what is loaded in it.
+
+        Older are only partners that this lane stored itself. Nobody else writes those, and a lane that another one has
+        fenced stores nothing.
+        """
         document = self._document
         if document is None:
             msg = "a lane that is not open stores nothing"
             raise RuntimeError(msg)
         base = replace(document, published=self._published, marks=self._marks)
-        if is_order(items[0]):
-            result = await carry_out_orders(self._store, self._rules, self._limit, self._session, base, items)
-            return self._stored(result)
         wanted = Wanted.by(items)
         results: list[Result] = []
+        partners: list[dict[str, Partner]] = []
         attempts = 0
         condemned = None
 
@@ -347,10 +355,10 @@ class Lane:
             if attempts > CONFLICTS_MAX and len(items) > 1:
                 msg = f"{attempts - 1} conflicts"
                 raise TooManyConflicts(msg)
-            loaded = await self._store.load(session, wanted.entry_ids, wanted.needs)
+            known = self._partners if attempts == 1 else {}  # after a conflict nothing is believed
+            loaded = await self._store.load(session, wanted.entry_ids, wanted.needs, known)
             if base.blocking:
-                keys = {key for item in items for key in waits_for(item)}
-                loaded.blocked = await self._store.letters.blocked(session, keys)
+                loaded.blocked = await self._store.blocked(session, {key for item in items for key in waits_for(item)})
             again = reused(items, loaded.digests)
             if again:
                 loaded.digests |= await self._store.digests(session, [item.position_id for item in again])
@@ -359,6 +367,7 @@ class Lane:
             self._limit.check(monotonic_seconds(), result.subjects, result.first_failure)
             await self._store.save(session, result.lane, result.changes)
             results[:] = [result]
+            partners[:] = [loaded.partners]
 
         try:
             await self._store.transaction(self._session, body)
@@ -368,12 +377,19 @@ class Lane:
             # The culprit is alone: decided anew, it becomes a dead letter.
             attempts, condemned = 0, f"{type(error).__name__}"
             await self._store.transaction(self._session, body)
-        return self._stored(results[0])
-
-    def _stored(self, result: Result) -> Result:
-        self._limit.note(monotonic_seconds(), result.subjects, result.first_failure)
+        result = results[0]
+        self._limit.note(monotonic_seconds(), result.subjects)
         self._document = result.lane
+        self._remember(partners[0])
         return result
+
+    def _remember(self, partners: dict[str, Partner]) -> None:
+        """Partners as they are stored now. Only this lane writes them, so the next batch need not read them again."""
+        for key, partner in partners.items():
+            self._partners.pop(key, None)
+            self._partners[key] = partner
+        for key in list(islice(self._partners, max(0, len(self._partners) - PARTNERS_MAX))):
+            del self._partners[key]
 
     async def _publish_stored(self, result: Result, store_seconds: float) -> None:
         started = monotonic_seconds()

@@ -1,7 +1,7 @@
 """The store of a lane: load what commands need, save what was decided, and know where it stopped."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
@@ -14,8 +14,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from handlers.documents import Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
 from worker.mongo.client import Client, awaited
-from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
-from worker.mongo.letters import Letters
+from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
 
 Document = Partner | Customer | Partnership
 COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
@@ -24,6 +23,7 @@ UTC_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 DUPLICATE_KEY = 11000
 DOCUMENT_BYTES_MAX = 16_777_216
 LIVE_STATUSES = ("active", "suspended", "ending")
+NONE: Mapping[str, set[str]] = {}
 NOT_BEGUN = -1
 """Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
 
@@ -76,8 +76,6 @@ class Changes:
     entries: list[RawBSONDocument]
     documents: dict[str, list[tuple[str, int, RawBSONDocument]]]
     letters: list[RawBSONDocument]
-    kept_letters: list[tuple[str, RawBSONDocument]] = field(default_factory=list)
-    """Those that were there already, as they are now."""
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
@@ -99,18 +97,12 @@ def document_to_bson(document: Document) -> RawBSONDocument:
     return to_bson({"_id": fields.pop("id"), **fields})
 
 
-def document_of(kind: type[D], fields: dict[str, Any]) -> D:
-    """A document as it was stored."""
-    return kind.model_validate({**fields, "id": fields["_id"]})
-
-
 class Store:
     """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane."""
 
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
         self._db = client[database]
-        self.letters = Letters(self._db)
 
     async def ping(self) -> None:
         """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
@@ -169,8 +161,13 @@ class Store:
         """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says."""
         await session.with_transaction(body)
 
-    async def load(self, session: Any, entry_ids: list[str], needs: Iterable[Needs]) -> Loaded:
-        """Read what these commands need, in at most six queries."""
+    async def load(
+        self, session: Any, entry_ids: list[str], needs: Iterable[Needs], known: Mapping[str, Partner]
+    ) -> Loaded:
+        """Read what these commands need, in at most five queries; two for most batches.
+
+        `known` are partners that the lane itself stored last, and need not be read: nobody else writes them.
+        """
         partners: set[str] = set()
         partnerships: set[str] = set()
         customers: set[str] = set()
@@ -187,22 +184,20 @@ class Store:
             if need.live_partnerships and need.partner_id:
                 agreements.add(need.partner_id)
 
-        digests = await self.digests(session, entry_ids)
-        offers: dict[str, set[str]] = {}
-        if keys:
-            query = {"open_keys": {"$in": list(keys)}}
-            for found in await self._find(session, PARTNERSHIPS, query, {"open_keys": 1}):
-                for key in found["open_keys"]:
-                    offers.setdefault(key, set()).add(found["_id"])
         loaded = Loaded(
-            digests=digests,
-            partners=await self._documents(session, Partner, partners),
+            digests=await self.digests(session, entry_ids),
+            partners={key: known[key] for key in partners & known.keys()},
             customers={},
-            partnerships=await self._documents(session, Partnership, partnerships),
-            offers=offers,
+            partnerships=await self._documents(session, Partnership, partnerships, {"open_keys": keys}),
+            offers={},
             live=await self._live(session, agreements) if agreements else {},
         )
-        customers.update(p.customer_id for p in loaded.partnerships.values() if p.customer_id)
+        loaded.partners |= await self._documents(session, Partner, partners - known.keys())
+        for partnership in loaded.partnerships.values():
+            if partnership.customer_id:
+                customers.add(partnership.customer_id)
+            for key in partnership.open_keys:
+                loaded.offers.setdefault(key, set()).add(partnership.id)
         loaded.customers = await self._documents(session, Customer, customers)
         return loaded
 
@@ -212,6 +207,11 @@ class Store:
         for found in await self._find(session, PARTNERSHIPS, query, {"partner_id": 1}):
             live.setdefault(found["partner_id"], set()).add(found["_id"])
         return live
+
+    async def blocked(self, session: Any, keys: Iterable[str]) -> set[str]:
+        """Those of these keys that a dead letter blocks."""
+        query = {"blocks": {"$in": list(keys)}}
+        return set(await self._db[DEAD_LETTERS].distinct("blocks", query, session=session))
 
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
@@ -247,10 +247,8 @@ class Store:
                 result = await self._db[name].bulk_write(operations, ordered=False, session=session)
                 if result.matched_count + result.inserted_count != len(operations):
                     raise Conflict(name)
-            if changes.letters or changes.kept_letters:
-                found = await self.letters.save(session, changes.letters, changes.kept_letters)
-                if found != len(changes.kept_letters):
-                    raise Conflict("dead letters")
+            if changes.letters:
+                await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
         except BulkWriteError as error:
             if DUPLICATE_KEY in codes_of(error):
                 raise Conflict("inserted meanwhile") from error
@@ -270,11 +268,15 @@ class Store:
             msg = f"lane {lane.lane} has another owner (this one's epoch was {lane.epoch})"
             raise Fenced(msg)
 
-    async def _documents(self, session: Any, kind: type[D], ids: set[str]) -> dict[str, D]:
-        if not ids:
+    async def _documents(
+        self, session: Any, kind: type[D], ids: set[str], others: Mapping[str, set[str]] = NONE
+    ) -> dict[str, D]:
+        """Those with these ids, and those with one of these values in another field."""
+        wanted = [{name: {"$in": list(values)}} for name, values in {"_id": ids, **others}.items() if values]
+        if not wanted:
             return {}
-        found = await self._find(session, COLLECTION_OF[kind], {"_id": {"$in": list(ids)}})
-        return {fields["_id"]: document_of(kind, fields) for fields in found}
+        found = await self._find(session, COLLECTION_OF[kind], {"$or": wanted} if len(wanted) > 1 else wanted[0])
+        return {fields["_id"]: kind.model_validate({**fields, "id": fields["_id"]}) for fields in found}
 
     async def _find(
         self,
