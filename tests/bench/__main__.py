@@ -5,7 +5,6 @@ make bench ARGS="--partnerships 50000"
 """
 
 import argparse
-import asyncio
 import json
 import statistics
 import subprocess
@@ -21,7 +20,6 @@ from tests.bench import latency, workload
 from tests.support import messages
 from tests.support.deployment import ROOT, Deployment, WorkerProcess
 from worker.servers import Servers, start_servers
-from worker.topics import prepare_topics
 
 REPORT = ROOT / "build" / "bench.json"
 USUAL_WORKERS = 8
@@ -80,7 +78,7 @@ class Bench:
         deployment = self.deployment(**overrides)
         for name in ("partners", "customers"):
             self.base.db[name].aggregate([{"$out": {"db": deployment.name, "coll": name}}])
-        asyncio.run(prepare_topics(deployment.settings()))
+        deployment.make_topics()
         commands = list(workload.lives(partnerships, deployment.secrets))
         for name, value in commands:
             deployment.enqueue(messages.INVITATION, value, key=name.encode())
