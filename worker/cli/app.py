@@ -25,6 +25,18 @@ COMMANDS = {
 Name → `module:function`, where a module has several commands."""
 
 
+def command_of(name: str) -> Any:
+    """A command of the table, imported now."""
+    module, _, function = COMMANDS[name].partition(":")
+    found = import_module(module)
+    if function:
+        single = typer.Typer(add_completion=False)
+        single.command()(getattr(found, function))
+    command = typer.main.get_command(single if function else found.app)
+    command.name = name
+    return command
+
+
 class Commands(TyperGroup):
     """The table above as a group."""
 
@@ -34,16 +46,7 @@ class Commands(TyperGroup):
 
     @override
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        if cmd_name not in COMMANDS:
-            return None
-        module, _, function = COMMANDS[cmd_name].partition(":")
-        found = import_module(module)
-        if function:
-            single = typer.Typer(add_completion=False)
-            single.command()(getattr(found, function))
-        command = typer.main.get_command(single if function else found.app)
-        command.name = cmd_name
-        return command
+        return command_of(cmd_name) if cmd_name in COMMANDS else None
 
 
 app = typer.Typer(
