@@ -15,10 +15,11 @@ from handlers.documents import Partner
 from worker.batch import Result, Rules, Wanted, decide_batch, reused
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.cursor import Cursor
-from worker.decode import Item, decode
+from worker.decode import Item, decode, is_order
 from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
 from worker.journal import records_of
 from worker.kafka import check_start, make_reader, stop_client
+from worker.letters.carrying import carry_out_orders, run_of_a_kind
 from worker.letters.keys import waits_for
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
@@ -273,7 +274,7 @@ class Lane:
                         result = await self._store_or_halve(records)
                     if result is None:
                         continue
-                    self._forget(records)
+                    self._forget(result.lane.stored)
                     if publishing is not None:
                         await publishing
                     publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - started))
@@ -311,17 +312,16 @@ class Lane:
             batch.append(record)
         return batch
 
-    def _forget(self, records: Sequence[ConsumerRecord]) -> None:
+    def _forget(self, stored: int) -> None:
         was_full = self._is_full(0.5)
-        for record in records:
-            self._queue.popleft()
-            self._queue_bytes -= len(record.value or b"")
+        while self._queue and self._queue[0].offset < stored:
+            self._queue_bytes -= len(self._queue.popleft().value or b"")
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 
     async def _store_or_halve(self, records: Sequence[ConsumerRecord]) -> Result | None:
         """Store a batch; or nothing of it, and half as many the next time, until the culprit is alone."""
-        items = [decode(record, self._rules.secrets) for record in records]
+        items = run_of_a_kind([decode(record, self._rules.secrets) for record in records])
         try:
             return await self._store_batch(items)
         except Exception as error:
@@ -343,6 +343,10 @@ class Lane:
             msg = "a lane that is not open stores nothing"
             raise RuntimeError(msg)
         base = replace(document, published=self._published, marks=self._marks)
+        if is_order(items[0]):
+            self._partners.clear()  # what orders do to them is not followed
+            result = await carry_out_orders(self._store, self._rules, self._limit, self._session, base, items)
+            return self._stored(result)
         wanted = Wanted.by(items)
         results: list[Result] = []
         partners: list[dict[str, Partner]] = []
@@ -358,7 +362,8 @@ class Lane:
             known = self._partners if attempts == 1 else {}  # after a conflict nothing is believed
             loaded = await self._store.load(session, wanted.entry_ids, wanted.needs, known)
             if base.blocking:
-                loaded.blocked = await self._store.blocked(session, {key for item in items for key in waits_for(item)})
+                keys = {key for item in items for key in waits_for(item)}
+                loaded.blocked = await self._store.letters.blocked(session, keys)
             again = reused(items, loaded.digests)
             if again:
                 loaded.digests |= await self._store.digests(session, [item.position_id for item in again])
@@ -377,10 +382,12 @@ class Lane:
             # The culprit is alone: decided anew, it becomes a dead letter.
             attempts, condemned = 0, f"{type(error).__name__}"
             await self._store.transaction(self._session, body)
-        result = results[0]
-        self._limit.note(monotonic_seconds(), result.subjects)
-        self._document = result.lane
         self._remember(partners[0])
+        return self._stored(results[0])
+
+    def _stored(self, result: Result) -> Result:
+        self._limit.note(monotonic_seconds(), result.subjects, result.first_failure)
+        self._document = result.lane
         return result
 
     def _remember(self, partners: dict[str, Partner]) -> None:

@@ -85,7 +85,7 @@ class Bench:
             raise
 
     async def load(self, session: Any, *needs: Needs, ids: tuple[str, ...] = ()) -> Loaded:
-        return await self.store.load(session, list(ids), needs, {})
+        return await self.store.load(session, list(ids), needs)
 
 
 async def _started(session: Any) -> None:

@@ -37,6 +37,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("partner_id", ASCENDING), ("state.status", ASCENDING)], name="of_partner"),
         # A customer's own, for its views, and when it goes with the last of them.
         IndexModel([("customer_id", ASCENDING)], name="of_customer", sparse=True),
+        # Those that a customer has opened and is not known to be the right one for yet.
+        IndexModel(
+            [("state.opened_by", ASCENDING)],
+            name="opened_by",
+            partialFilterExpression={"state.opened_by": {"$type": "string"}},
+        ),
         # What the scheduler looks for.
         IndexModel(
             [("next_due_at", ASCENDING)], name="due", partialFilterExpression={"next_due_at": {"$type": "date"}}

@@ -14,7 +14,8 @@ from pymongo.errors import BulkWriteError, PyMongoError
 from handlers.documents import Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
 from worker.mongo.client import Client, awaited
-from worker.mongo.collections import CUSTOMERS, DEAD_LETTERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+from worker.mongo.letters import Letters
 
 Document = Partner | Customer | Partnership
 COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOMERS, Partnership: PARTNERSHIPS}
@@ -24,6 +25,7 @@ DUPLICATE_KEY = 11000
 DOCUMENT_BYTES_MAX = 16_777_216
 LIVE_STATUSES = ("active", "suspended", "ending")
 NONE: Mapping[str, set[str]] = {}
+NOBODY: Mapping[str, Partner] = {}
 NOT_BEGUN = -1
 """Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
 
@@ -76,6 +78,8 @@ class Changes:
     entries: list[RawBSONDocument]
     documents: dict[str, list[tuple[str, int, RawBSONDocument]]]
     letters: list[RawBSONDocument]
+    kept_letters: list[tuple[str, RawBSONDocument]] = field(default_factory=list)
+    """Those that were there already, as they are now."""
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
@@ -97,12 +101,18 @@ def document_to_bson(document: Document) -> RawBSONDocument:
     return to_bson({"_id": fields.pop("id"), **fields})
 
 
+def document_of(kind: type[D], fields: dict[str, Any]) -> D:
+    """A document as it was stored."""
+    return kind.model_validate({**fields, "id": fields["_id"]})
+
+
 class Store:
     """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane."""
 
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
         self._db = client[database]
+        self.letters = Letters(self._db)
 
     async def ping(self) -> None:
         """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
@@ -162,7 +172,7 @@ class Store:
         await session.with_transaction(body)
 
     async def load(
-        self, session: Any, entry_ids: list[str], needs: Iterable[Needs], known: Mapping[str, Partner]
+        self, session: Any, entry_ids: list[str], needs: Iterable[Needs], known: Mapping[str, Partner] = NOBODY
     ) -> Loaded:
         """Read what these commands need, in at most five queries; two for most batches.
 
@@ -208,11 +218,6 @@ class Store:
             live.setdefault(found["partner_id"], set()).add(found["_id"])
         return live
 
-    async def blocked(self, session: Any, keys: Iterable[str]) -> set[str]:
-        """Those of these keys that a dead letter blocks."""
-        query = {"blocks": {"$in": list(keys)}}
-        return set(await self._db[DEAD_LETTERS].distinct("blocks", query, session=session))
-
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""
         found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
@@ -247,8 +252,10 @@ class Store:
                 result = await self._db[name].bulk_write(operations, ordered=False, session=session)
                 if result.matched_count + result.inserted_count != len(operations):
                     raise Conflict(name)
-            if changes.letters:
-                await self._db[DEAD_LETTERS].insert_many(changes.letters, session=session)
+            if changes.letters or changes.kept_letters:
+                found = await self.letters.save(session, changes.letters, changes.kept_letters)
+                if found != len(changes.kept_letters):
+                    raise Conflict("dead letters")
         except BulkWriteError as error:
             if DUPLICATE_KEY in codes_of(error):
                 raise Conflict("inserted meanwhile") from error
@@ -276,7 +283,7 @@ class Store:
         if not wanted:
             return {}
         found = await self._find(session, COLLECTION_OF[kind], {"$or": wanted} if len(wanted) > 1 else wanted[0])
-        return {fields["_id"]: kind.model_validate({**fields, "id": fields["_id"]}) for fields in found}
+        return {fields["_id"]: document_of(kind, fields) for fields in found}
 
     async def _find(
         self,
