@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.support import load
-from tests.support.deployment import Deployment
+from tests.support import load, messages
+from tests.support.deployment import Deployment, wait_until
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -104,3 +104,18 @@ def test_events_go_out_once_although_kafka_answers_with_an_older_offset(deploy: 
     deployment.wait_decided(sent)
 
     deployment.judge()
+
+
+def test_dead_letters_of_the_same_bytes_are_told_apart(deploy: Callable[..., Deployment]) -> None:
+    """One of them is on the topic, the next one is not: only their headers say which is which."""
+    deployment = deploy(lanes=1, overrides={"batch_records_max": "1"})
+    deployment.make_topics()
+    deployment.produce(messages.INVITATION, *[b"?"] * 6, partition=0)
+    assert deployment.start_worker("tests.support.broken", "kill-between-store-and-publish", "3").wait() == KILLED
+
+    deployment.start_worker()
+    wait_until(lambda: deployment.db.dead_letters.count_documents({}) == 6, 60, "the letters")
+    deployment.wait_published()
+
+    letters = [dict(record.headers())["dead-letter-id"] for record in deployment.read("partnership.dead-letters")]
+    assert sorted(letters) == sorted(letter["_id"].encode() for letter in deployment.db.dead_letters.find())
