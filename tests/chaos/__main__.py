@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table as Screen
 
 from tests.chaos.breaks import SEEN_BY
+from tests.chaos.controls import all_controls
 from tests.chaos.judge import CHECKS
 from tests.chaos.run import Plan, Report, run
 
@@ -47,6 +48,10 @@ def main() -> int:
     parser.add_argument("--broken", default="", choices=["", *SEEN_BY])
     arguments = parser.parse_args()
     console = Console(soft_wrap=True, log_path=False)
+    if arguments.what == "controls":
+        unseen = all_controls(console.log)
+        console.print(f"not seen: {unseen}" if unseen else "every check saw its broken worker")
+        return 1 if unseen else 0
     seed = arguments.seed if arguments.seed is not None else secrets.randbelow(10**6)
     console.print(f"seed {seed}")
     plan = Plan(

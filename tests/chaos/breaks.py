@@ -11,8 +11,10 @@ from datetime import timedelta
 from typing import Any
 
 import handlers.due
+import handlers.evolve
 import worker.batch
 import worker.dead_letters
+import worker.deadlines
 import worker.lane
 from worker.deadlines import Scheduler
 from worker.intake import Intake
@@ -137,18 +139,17 @@ def fire_early() -> None:
 
         return early
 
-    import worker.deadlines  # noqa: PLC0415
-
     _wrap(worker.deadlines, "deadlines", make)
     _wrap(handlers.due, "deadlines", make)
-    hasten = Scheduler._look
 
-    async def look(self: Any) -> int:
-        soon = {"$set": {"next_due_at": None}}
-        assert soon
-        return await hasten(self)
+    def sooner(next_due_at: Callable[..., Any]) -> Callable[..., Any]:
+        def early(partnership: Any) -> Any:
+            due_at = next_due_at(partnership)
+            return due_at and due_at - timedelta(seconds=8)
 
-    _wrap(Scheduler, "_look", lambda _: look)
+        return early
+
+    _wrap(handlers.evolve, "next_due_at", sooner)
 
 
 def fire_never() -> None:

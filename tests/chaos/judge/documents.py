@@ -26,7 +26,7 @@ def check_fold(db: Database[dict[str, Any]], findings: Findings) -> int:
     shared.execute("CREATE TABLE changes (id TEXT, rev INTEGER, entry BLOB)")
     for lane in db.journal.distinct("lane"):
         documents: dict[tuple[str, str], Any] = {}
-        entries = db.journal.find({"lane": lane, "changes": {"$ne": []}}).sort("offset", 1)
+        entries = db.journal.find({"lane": lane, "changes": {"$ne": []}}).sort([("offset", 1), ("step", 1)])
         for entry in entries:
             for change in entry["changes"]:
                 if change["kind"] == SHARED:
