@@ -67,6 +67,7 @@ class Intake:
         fail: Callable[[BaseException], None],
     ) -> None:
         self.assigned = False
+        self._closed = False
         self.waiting_for: str | None = None
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
@@ -120,6 +121,7 @@ class Intake:
 
     async def close(self) -> None:
         """Finish the batch under way within its bound, then let go."""
+        self._closed = True
         await self._revoke(set(self._cursors))
         await self._tasks.cancel()
         await self._drop_producer()
@@ -183,6 +185,8 @@ class Intake:
     def _assign(self, partitions: set[TopicPartition]) -> None:
         consumer = self._consumer()
         pause_until_open(consumer, partitions)
+        if self._closed:
+            return  # as for lanes
         self.assigned = True
         if partitions:
             task = self._tasks.start(self._open(consumer, sorted(partitions)), "intake opens")

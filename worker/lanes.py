@@ -39,6 +39,7 @@ class Lanes:
     ) -> None:
         self.lanes: dict[TopicPartition, Lane] = {}
         self.assigned = False
+        self._closed = False
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
         self._rules = rules
@@ -84,6 +85,7 @@ class Lanes:
 
     async def close(self) -> None:
         """Close every lane, within the bound of a revocation. Before the consumer stops: it calls no listener then."""
+        self._closed = True
         await self._revoke(set(self.lanes))
         await self._tasks.cancel()
 
@@ -94,6 +96,8 @@ class Lanes:
             self._running.pop(partition).cancel()
         consumer = self._consumer()
         pause_until_open(consumer, partitions)
+        if self._closed:
+            return  # until the consumer has left the group, a rebalance may still give it some
         self.assigned = True
         for partition in partitions:
             lane = Lane(

@@ -13,6 +13,8 @@ from rich.table import Table as Screen
 
 from tests.chaos.breaks import SEEN_BY
 from tests.chaos.controls import all_controls
+from tests.chaos.faults import FAULTS
+from tests.chaos.faults_of_three import THREE
 from tests.chaos.judge import CHECKS
 from tests.chaos.run import Plan, Report, run
 
@@ -44,6 +46,7 @@ def main() -> int:
     parser.add_argument("--minutes", type=float, default=2.0)
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two faults, on the average")
+    parser.add_argument("--topology", default="one", choices=["one", "three"], help="servers of each kind")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--broken", default="", choices=["", *SEEN_BY])
     arguments = parser.parse_args()
@@ -61,6 +64,8 @@ def main() -> int:
         pause_seconds=arguments.pause,
         faults=not arguments.no_faults,
         broken=arguments.broken,
+        three=arguments.topology == "three",
+        table=THREE if arguments.topology == "three" else FAULTS,
     )
     report = run(plan, console.log)
     show(console, report)

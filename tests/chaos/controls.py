@@ -1,4 +1,4 @@
-"""`make chaos-controls`: for each check a worker that is broken on purpose, on which the check has to find something."""
+"""`make chaos-controls`: for each check a worker that is broken on purpose, on which it has to find something."""
 
 from collections.abc import Callable
 

@@ -3,10 +3,8 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 from pymongo.errors import PyMongoError
 
@@ -16,7 +14,6 @@ from tests.chaos.world import World, pause
 Strike = Callable[[World, random.Random], bool]
 """Returns whether it came to pass: an order to stop at a step that is never reached does not count."""
 
-Topology = Literal["one", "three"]
 WAIT_FOR_STEP_SECONDS = 6.0
 APP = "partnership-worker"
 
@@ -29,7 +26,6 @@ class Fault:
     weight: int
     strike: Strike
     alone: bool = False
-    topologies: tuple[Topology, ...] = ("one",)
 
 
 # Workers --------------------------------------------------------------------------------------------------------------
@@ -138,57 +134,48 @@ def _at_opening(world: World, dice: random.Random, what: str, seconds: float) ->
 
 
 def kill_broker(world: World, dice: random.Random) -> bool:
-    with world.kafka_lock, _broker_gone(world):
-        world.cluster.kafka.kill()
+    with world.kafka_lock, world.broker_gone():
+        world.one.kafka.kill()
         pause(dice.choice([0, 0, 1, 4, 9]))
-        world.cluster.kafka.start()
+        world.one.kafka.start()
     return True
 
 
 def freeze_broker(world: World, dice: random.Random) -> bool:
-    with world.kafka_lock, _broker_gone(world):
-        world.cluster.kafka.suspend()
+    with world.kafka_lock, world.broker_gone():
+        world.one.kafka.suspend()
         pause(dice.uniform(0.5, 9))
-        world.cluster.kafka.resume()
+        world.one.kafka.resume()
     return True
-
-
-@contextmanager
-def _broker_gone(world: World) -> Iterator[None]:
-    world.kafka_killed_at = float("inf")
-    try:
-        yield
-    finally:
-        world.kafka_killed_at = time.monotonic()
 
 
 def kill_database(world: World, dice: random.Random) -> bool:
     with world.mongo_lock:
-        world.cluster.mongo.kill()
+        world.one.mongo.kill()
         pause(dice.choice([0, 0, 1, 4, 9]))
-        world.cluster.mongo.start()
+        world.one.mongo.start()
     return True
 
 
 def freeze_database(world: World, dice: random.Random) -> bool:
     with world.mongo_lock:
-        world.cluster.mongo.suspend()
+        world.one.mongo.suspend()
         pause(dice.uniform(0.5, 9))
-        world.cluster.mongo.resume()
+        world.one.mongo.resume()
     return True
 
 
 def kill_everything(world: World, dice: random.Random) -> bool:
     """A power cut."""
-    with world.kafka_lock, world.mongo_lock, _broker_gone(world):
-        world.cluster.mongo.kill()
-        world.cluster.kafka.kill()
+    with world.kafka_lock, world.mongo_lock, world.broker_gone():
+        world.one.mongo.kill()
+        world.one.kafka.kill()
         for slot in world.fleet.slots:
             world.fleet.kill(slot)
-        world.cluster.mongo.launch()
-        world.cluster.kafka.launch()
-        world.cluster.mongo.wait_until_ready()
-        world.cluster.kafka.wait_until_ready()
+        world.one.mongo.launch()
+        world.one.kafka.launch()
+        world.one.mongo.wait_until_ready()
+        world.one.kafka.wait_until_ready()
     return True
 
 
@@ -196,38 +183,38 @@ def kill_everything(world: World, dice: random.Random) -> bool:
 
 
 def _port(world: World, dice: random.Random) -> int:
-    return dice.choice([world.cluster.kafka.proxied, world.cluster.mongo_proxied])
+    return dice.choice([world.one.kafka.proxied, world.one.mongo_proxied])
 
 
 def cut(world: World, dice: random.Random) -> bool:
-    world.cluster.proxy.order("cut", _port(world, dice))
+    world.one.proxy.order("cut", _port(world, dice))
     return True
 
 
 def delay(world: World, dice: random.Random) -> bool:
     port = _port(world, dice)
-    world.cluster.proxy.order("delay", port, dice.uniform(0.02, 0.4))
+    world.one.proxy.order("delay", port, dice.uniform(0.02, 0.4))
     pause(dice.uniform(1, 5))
-    world.cluster.proxy.order("heal", port)
+    world.one.proxy.order("heal", port)
     return True
 
 
 def stall(world: World, dice: random.Random) -> bool:
     """Connections that stay open, over which nothing comes."""
     port = _port(world, dice)
-    world.cluster.proxy.order("stall", port)
+    world.one.proxy.order("stall", port)
     pause(dice.uniform(1, 8))
-    world.cluster.proxy.order("heal", port)
+    world.one.proxy.order("heal", port)
     if dice.random() < 0.5:
-        world.cluster.proxy.order("cut", port)
+        world.one.proxy.order("cut", port)
     return True
 
 
 def refuse(world: World, dice: random.Random) -> bool:
     port = _port(world, dice)
-    world.cluster.proxy.order("refuse", port)
+    world.one.proxy.order("refuse", port)
     pause(dice.uniform(1, 8))
-    world.cluster.proxy.order("heal", port)
+    world.one.proxy.order("heal", port)
     return True
 
 

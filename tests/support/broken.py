@@ -94,6 +94,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "stale-batches-in-intake": lambda n: lose_batches(Intake, "move", n),
     "stale-batches-in-lane": lambda n: lose_batches(Lanes, "dispatch", n),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
+    "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),
 }
 

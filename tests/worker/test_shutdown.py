@@ -1,5 +1,7 @@
 """SIGTERM: finish what is under way and leave, within the bound; whatever is left, the next worker goes on with it."""
 
+import json
+import signal
 import time
 from collections.abc import Callable
 
@@ -7,10 +9,31 @@ import pytest
 
 from tests.support import load
 from tests.support.deployment import Deployment
+from tests.support.waiting import wait_until
 from worker.servers import Servers
 
 SHUTDOWN_SECONDS = 12
 A_BUSY_MACHINE_SECONDS = 5
+
+
+def test_a_worker_that_closes_takes_no_lanes_although_a_rebalance_still_gives_it_some(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """Else they would be open while their MongoDB client closes, and their next owner would find them so."""
+    deployment = deploy(lanes=4)
+    load.register(deployment)
+    leaving = deployment.start_worker("tests.support.broken", "slow-goodbye", "14").wait_ready()
+    leaving.process.send_signal(signal.SIGTERM)
+    wait_until(lambda: leaving.logged("draining"), 30, "the worker to close")
+
+    coming = deployment.start_worker()
+    wait_until(lambda: coming.logged("lane is open"), 60, "a rebalance")
+    assert leaving.wait() == 0
+
+    lines = [line for line in leaving.log.splitlines() if line.startswith("{")]
+    events = [json.loads(line)["event"] for line in lines]
+    assert "lane is open" not in events[events.index("draining") :]
+    assert "lane starts again" not in events
 
 
 def test_sigterm_in_the_middle_of_load_ends_with_0_and_the_next_worker_goes_on(

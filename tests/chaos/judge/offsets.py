@@ -56,7 +56,7 @@ class OffsetWatch:
 
     def _consumer(self, group: str) -> Consumer:
         if group not in self._consumers:
-            bootstrap = self._world.cluster.kafka.bootstrap
+            bootstrap = self._world.cluster.servers.kafka_bootstrap
             self._consumers[group] = Consumer({"bootstrap.servers": bootstrap, "group.id": group, "log_level": 0})
         return self._consumers[group]
 

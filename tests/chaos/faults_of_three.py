@@ -1,0 +1,93 @@
+"""What goes wrong where there are three of each: leaders and primaries change, an event topic has no leader."""
+
+import random
+
+from pymongo.errors import PyMongoError
+
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.world import World, pause
+
+
+def kill_one_broker(world: World, dice: random.Random) -> bool:
+    with world.kafka_lock, world.broker_gone():
+        broker = dice.choice(world.three.brokers)
+        broker.kill()
+        pause(dice.choice([0, 2, 5]))
+        broker.start()
+    return True
+
+
+def freeze_one_broker(world: World, dice: random.Random) -> bool:
+    """Longer than the controller waits: it is fenced, and comes back believing that it leads."""
+    with world.kafka_lock, world.broker_gone():
+        broker = dice.choice(world.three.brokers)
+        broker.suspend()
+        pause(dice.uniform(2, 9))
+        broker.resume()
+    return True
+
+
+def leaderless(world: World, dice: random.Random) -> bool:
+    """An event partition has no leader for longer than a request may take."""
+    with world.kafka_lock, world.broker_gone():
+        broker = dice.choice(world.three.brokers[1:])
+        broker.kill()
+        pause(world.request_seconds * 2.5)
+        broker.start()
+    return True
+
+
+def step_down(world: World, dice: random.Random) -> bool:
+    with world.mongo_lock:
+        try:
+            with world.three.primary().client() as client:
+                client.admin.command({"replSetStepDown": 5, "secondaryCatchUpPeriodSecs": 3, "force": True})
+        except PyMongoError:
+            return False
+        world.three.primary()
+    return True
+
+
+def kill_primary(world: World, dice: random.Random) -> bool:
+    with world.mongo_lock:
+        member = world.three.primary()
+        member.kill()
+        pause(dice.choice([0, 2, 5]))
+        member.start()
+        world.three.primary()
+    return True
+
+
+def kill_secondary(world: World, dice: random.Random) -> bool:
+    with world.mongo_lock:
+        primary = world.three.primary()
+        member = dice.choice([member for member in world.three.members if member is not primary])
+        member.kill()
+        pause(dice.choice([0, 2, 5]))
+        member.start()
+    return True
+
+
+def freeze_primary(world: World, dice: random.Random) -> bool:
+    """It sleeps, another one is elected, it wakes up: what it had not replicated is rolled back."""
+    with world.mongo_lock:
+        member = world.three.primary()
+        member.suspend()
+        pause(dice.uniform(1, 7))
+        member.resume()
+        pause(1)
+    return True
+
+
+OWN = (
+    Fault("one broker of three killed", 12, kill_one_broker),
+    Fault("one broker of three asleep", 6, freeze_one_broker),
+    Fault("an event partition without a leader", 3, leaderless),
+    Fault("primary stepped down", 10, step_down),
+    Fault("primary killed", 8, kill_primary),
+    Fault("secondary killed", 4, kill_secondary),
+    Fault("primary asleep", 5, freeze_primary),
+)
+
+OF_WORKERS = tuple(fault for fault in FAULTS if "worker" in fault.name or " step of " in fault.name)
+THREE = (*OWN, *OF_WORKERS)
