@@ -66,7 +66,7 @@ class RejectionCode(StrEnum):
 
 
 class Explanation(NamedTuple):
-    """A code in words. `retryable`: the same command, sent again as it is, may be accepted later."""
+    """A code in words. `retryable`: the same command may be accepted later, under a new id: the old one is decided."""
 
     sentence: str
     advice: str
@@ -82,12 +82,12 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
     ),
     RejectionCode.NOT_FOUND: Explanation(
         "There is no such partnership, partner or customer here.",
-        "Check the ids; if it was created a moment ago on another topic, send the command again.",
+        "Check the ids; if it was created a moment ago on another topic, send this again under a new id.",
         AS_IT_IS,
     ),
     RejectionCode.NOT_ALLOWED_IN_STATUS: Explanation(
         "The partnership's status does not allow this.",
-        "Look at its status; if a command on another topic was to come first, send this one again.",
+        "Look at its status; if a command on another topic was to come first, send this again under a new id.",
         AS_IT_IS,
     ),
     RejectionCode.VERSION_CONFLICT: Explanation(

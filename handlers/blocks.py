@@ -9,7 +9,7 @@ from contracts.events.termination import Obstacle, TerminationDetails
 from contracts.rejections import RejectionCode
 from contracts.standing import FactName
 from handlers.decision import Rejected
-from handlers.documents import Customer, Live
+from handlers.documents import Customer, FinalBill, Live
 from handlers.policy import Policy
 
 BLOCKING: dict[BlockItem, tuple[FactName, bool | str, bool]] = {
@@ -34,8 +34,12 @@ def blocks(
     *,
     facts_hours_max: int,
     now: datetime,
+    bill: FinalBill | None = None,
 ) -> tuple[BlockItem, ...]:
-    """Everything that stands in the way at once. FACTS_UNKNOWN: a fact was never reported, or too long ago."""
+    """Everything that stands in the way at once. FACTS_UNKNOWN: a fact was never reported, or too long ago.
+
+    After a reactivation the `bill` of the former end may be open still, and is an outstanding settlement too (R44).
+    """
     items: list[BlockItem] = []
     unknown = False
     oldest = now - timedelta(hours=facts_hours_max)
@@ -49,6 +53,8 @@ def blocks(
             name, value, of_one_partner = BLOCKING[item]
             fact = known.get((name, bond.partner_id if of_one_partner else None))
             blocked = fact is not None and fact.value == value
+            if item == "SETTLEMENTS_OUTSTANDING":
+                blocked = blocked or (bill is not None and bill.state != "confirmed")
             unknown = unknown or fact is None or fact.as_of < oldest
         if blocked:
             items.append(item)

@@ -105,4 +105,4 @@ def _decide_first(documents: Documents, message: CommandMessage, context: Contex
     """Commands that need no partnership yet."""
     if isinstance(message.data, invitation.InviteCustomer):
         return offering.invite(documents, message, message.data, context)
-    return ABOUT_PARTIES[type(message.data)](documents, message, message.data)
+    return ABOUT_PARTIES[type(message.data)](documents, message, reports.not_ahead(message.data, context.now))

@@ -21,7 +21,7 @@ from contracts.events.facts import (
     RecordedFacts,
 )
 from contracts.events.partnership import Why
-from contracts.message import SYSTEM, CommandMessage
+from contracts.message import SYSTEM, Command, CommandMessage
 from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
@@ -29,6 +29,13 @@ from handlers.documents import Customer, Documents
 from handlers.guards import no_reason
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
+
+
+def not_ahead(command: Command, now: datetime) -> Command:
+    """A report as of the future is one as of now: else nothing could ever replace it."""
+    if isinstance(command, ReportPartnerStanding | ReportCustomerStanding | UpdateAgreement) and command.as_of > now:
+        return command.but(as_of=now)
+    return command
 
 
 def register_partner(documents: Documents, message: CommandMessage, command: RegisterPartner) -> Decision:

@@ -68,6 +68,7 @@ def _closed(partnership: Partnership, _: ClosingCompleted, __: datetime) -> Fiel
 
 
 def _bill_requested(partnership: Partnership, _: FinalBillRequested, __: datetime) -> Fields:
+    """One that is open still takes in the former one, where that did not block (R39, R40, or waived)."""
     rules = state_of(partnership, Terminated).rules
     return {"bill": FinalBill(confirmation_days=rules.bill_confirmation_days)}
 

@@ -67,7 +67,15 @@ class Scene:
         bond = Live(partnership_id=self.id, partner_id=self.partner.id, model=self.partnership.model)
         waived = (*self.partnership.waived, *waived_too)
         checks = tuple(item for item in rules.items if item not in waived) if waived else rules.items
-        found = blocks(customer, bond, checks, details, facts_hours_max=rules.facts_hours_max, now=self.now)
+        found = blocks(
+            customer,
+            bond,
+            checks,
+            details,
+            facts_hours_max=rules.facts_hours_max,
+            now=self.now,
+            bill=self.partnership.bill,
+        )
         return tuple(item for item in found if item not in waived) if waived else found
 
 

@@ -4,8 +4,14 @@ from datetime import timedelta
 
 import pytest
 
-from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
-from contracts.events.facts import CustomerStandingRecorded, PartnerRegistered, PartnerStandingRecorded, QuotaUpdated
+from contracts.commands.facts import CustomerFacts, ReportCustomerStanding, UpdateAgreement
+from contracts.events.facts import (
+    AgreementUpdated,
+    CustomerStandingRecorded,
+    PartnerRegistered,
+    PartnerStandingRecorded,
+    QuotaUpdated,
+)
 from contracts.events.termination import (
     TerminationDecisionRequested,
     TerminationSubmitted,
@@ -24,6 +30,7 @@ from tests.story import (
     facts,
     given,
     invite,
+    later,
     like,
     partner_is,
     partner_user,
@@ -108,3 +115,23 @@ def test_facts_about_an_unknown_partner_are_refused_as_too_early() -> None:
     story = given().when(partner_is(status="closed")).refused(RejectionCode.NOT_FOUND)
     assert story.rejection is not None
     assert story.rejection.retryable
+
+
+@pytest.mark.requirement("R44", "R63")
+def test_a_report_as_of_the_future_counts_as_of_now_so_that_a_later_one_replaces_it() -> None:
+    story = given(registered(), facts(as_of=NOON + timedelta(days=9999), account_in_arrears=True))
+    assert {fact.as_of for fact in story.customer().facts} == {NOON}
+    story.when(later(hours=1), facts(as_of=NOON + timedelta(hours=1)))
+    arrears = story.customer().fact("account_in_arrears")
+    assert arrears is not None
+    assert arrears.value is False
+
+
+@pytest.mark.requirement("R3", "R41")
+def test_so_does_a_partners_standing_and_its_agreement() -> None:
+    ahead = NOON + timedelta(days=9999)
+    story = given(registered(), partner_is(status="restricted", as_of=ahead))
+    story.when(later(hours=1), partner_is(status="active", as_of=NOON + timedelta(hours=1)))
+    assert story.partner().status == "active"
+    agreement = UpdateAgreement(actor=SYSTEM, as_of=ahead, ends_at=ahead)
+    story.when(Send(agreement, "p1", "p1")).then(like(AgreementUpdated, as_of=NOON + timedelta(hours=1)))

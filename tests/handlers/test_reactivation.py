@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.commands.closing import AnswerReactivation, ConfirmFinalBill, RecordClosingStep, RequestReactivation
+from contracts.commands.termination import CheckTermination
 from contracts.events.billing import BillingSwitched, FinalBillConfirmed, RefundRequested
 from contracts.events.closing import (
     ClosingStepRecorded,
@@ -17,6 +18,7 @@ from contracts.events.closing import (
     ReactivationRequested,
 )
 from contracts.events.facts import QuotaUpdated
+from contracts.events.termination import TerminationDraftChecked, TerminationDrafted
 from contracts.rejections import RejectionCode
 from tests.story import (
     BILLED,
@@ -32,6 +34,7 @@ from tests.story import (
     by_platform,
     by_system,
     customer_asks,
+    customer_requests,
     facts,
     given,
     invite,
@@ -149,3 +152,23 @@ def test_a_closed_case_can_come_back_too_and_end_again() -> None:
     april = NOON + timedelta(days=100)
     story.when(later(days=100), facts(as_of=april), customer_asks(), partner_decides())
     assert story.partnership().state.status == "terminated"
+
+
+@pytest.mark.requirement("R44", "R105", "R106")
+def test_the_final_bill_of_a_former_end_is_settled_before_the_next() -> None:
+    """It goes on beside the new life; a second end would put another bill in its place."""
+    asked = policy(requests_max=5)
+    story = given(asked, *BILLED, ASKED, AGREES)
+    story.when(customer_requests()).then(like(TerminationDrafted, draft_stage="blocked"))
+    assert story.partnership().drafts["customer"].items == ("SETTLEMENTS_OUTSTANDING",)
+    story.when(by_customer(ConfirmFinalBill), by_customer(CheckTermination))
+    assert any(isinstance(event, TerminationDraftChecked) for event in story.events)
+    assert story.partnership().drafts["customer"].items == ()
+
+
+@pytest.mark.requirement("R39", "R40", "R44")
+def test_the_platform_does_not_wait_for_it_and_the_new_bill_takes_it_in() -> None:
+    story = given(*BILLED, ASKED, AGREES, platform_ends())
+    bill = story.partnership().bill
+    assert bill is not None
+    assert bill.state == "requested"
