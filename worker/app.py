@@ -175,6 +175,8 @@ class Worker:
             await awaited(client.close())
 
     async def _join(self, broker: KafkaBroker, intake: Intake, lanes: Lanes) -> None:
+        intake.begin()
+        lanes.begin()
         try:
             await broker.start()
         except BaseException:

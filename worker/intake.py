@@ -67,7 +67,7 @@ class Intake:
         fail: Callable[[BaseException], None],
     ) -> None:
         self.assigned = False
-        self._closed = False
+        self._closed = True
         self.waiting_for: str | None = None
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
@@ -119,10 +119,14 @@ class Intake:
             return [f"intake: waiting for {self.waiting_for}"]
         return [f"intake: opening {len(self._opening)} partitions"] if self._opening else []
 
+    def begin(self) -> None:
+        """Take what the group assigns, until `close`. Said at each joining: a first try may have failed."""
+        self._closed = False
+
     async def close(self) -> None:
         """Finish the batch under way within its bound, then let go."""
         self._closed = True
-        await self._revoke(set(self._cursors))
+        await self._revoke(self._cursors.keys() | self._opening.keys())
         await self._tasks.cancel()
         await self._drop_producer()
 

@@ -39,7 +39,7 @@ class Lanes:
     ) -> None:
         self.lanes: dict[TopicPartition, Lane] = {}
         self.assigned = False
-        self._closed = False
+        self._closed = True
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
         self._rules = rules
@@ -82,6 +82,10 @@ class Lanes:
             for lane in self.lanes.values()
             if lane.state is not State.OPEN
         ]
+
+    def begin(self) -> None:
+        """Take what the group assigns, until `close`. Said at each joining: a first try may have failed."""
+        self._closed = False
 
     async def close(self) -> None:
         """Close every lane, within the bound of a revocation. Before the consumer stops: it calls no listener then."""

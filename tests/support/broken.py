@@ -10,6 +10,9 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from aiokafka.errors import KafkaConnectionError
+from faststream.kafka import KafkaBroker
+
 from worker import redaction
 from worker.__main__ import main as worker_main
 from worker.intake import Intake
@@ -77,6 +80,11 @@ def fall_asleep() -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
+def lose_kafka() -> None:
+    msg = "connection lost"
+    raise KafkaConnectionError(msg)
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -88,6 +96,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "kill-between-publish-and-note": lambda n: at_call(Publisher, "publish", n, die, after=True),
     "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
+    "connection-lost-at-joining": lambda n: at_call(KafkaBroker, "start", n, lose_kafka, after=True),
     "kill-in-redaction": kill_in_redaction,
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
