@@ -238,5 +238,9 @@ class Intake:
                         await asyncio.wait({self._committing})
         except TimeoutError:
             log.warning("intake was cut off")
+            if self._committing is not None:
+                # aiokafka tries again under the next generation, and would set back what a new owner has committed.
+                self._committing.cancel()
+                self._committing = None
         for partition in partitions:
             self._cursors.pop(partition, None)

@@ -1,0 +1,84 @@
+"""Intake commits offsets beside its work, and only while it owns them: aiokafka tries again after a rebalance."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+from pydantic import SecretStr
+
+from tests.support.deployment import SECRET
+from worker.cursor import Cursor
+from worker.intake import Intake
+from worker.kafka import Prober
+from worker.metrics import Metrics
+from worker.settings import Settings
+
+FACTS = TopicPartition("facts", 0)
+
+
+class SlowConsumer:
+    """Its commits wait until they are let go, as with a coordinator that is away."""
+
+    def __init__(self) -> None:
+        self.coordinator = asyncio.Event()
+        self.committed: list[dict[TopicPartition, int]] = []
+
+    async def commit(self, offsets: dict[TopicPartition, int]) -> None:
+        await self.coordinator.wait()
+        self.committed.append(offsets)
+
+
+def records(*offsets: int) -> list[ConsumerRecord]:
+    return [ConsumerRecord("facts", 0, offset, 0, 1, None, b"?", None, 0, 0, ()) for offset in offsets]
+
+
+@pytest.fixture
+async def owning(monkeypatch: pytest.MonkeyPatch) -> tuple[Intake, SlowConsumer]:
+    """An intake that owns the facts from offset 5; what it appends is not looked at here."""
+
+    async def append(_: Intake, records: Sequence[ConsumerRecord], owned: dict[TopicPartition, Cursor]) -> None:
+        pass
+
+    def fail(error: BaseException) -> None:
+        raise error
+
+    monkeypatch.setattr(Intake, "_append", append)
+    settings = Settings(secret=SecretStr(SECRET), lane_close_seconds=1)
+    consumer: Any = SlowConsumer()
+    intake = Intake(settings, Metrics(), Prober(settings), lambda: consumer, fail)
+    intake._cursors[FACTS] = Cursor(5)
+    return intake, consumer
+
+
+async def test_batches_do_not_wait_for_a_commit_and_the_next_one_says_all_that_came_meanwhile(
+    owning: tuple[Intake, SlowConsumer],
+) -> None:
+    intake, consumer = owning
+    await intake.move(records(5))
+    await asyncio.sleep(0)
+    await intake.move(records(6))
+    await intake.move(records(7, 8))
+
+    consumer.coordinator.set()
+    await intake.listener.on_partitions_revoked({FACTS})
+
+    assert consumer.committed == [{FACTS: 6}, {FACTS: 9}]
+
+
+async def test_a_commit_that_hangs_is_given_up_with_the_partitions_and_does_not_stand_in_the_way_of_later_ones(
+    owning: tuple[Intake, SlowConsumer],
+) -> None:
+    """Else it would set back, under the next generation, what a new owner has committed by then."""
+    intake, consumer = owning
+    await intake.move(records(5))
+    await asyncio.sleep(0)
+
+    await intake.listener.on_partitions_revoked({FACTS})
+    intake._cursors[FACTS] = Cursor(20)
+    consumer.coordinator.set()
+    await intake.move(records(20))
+    await intake.listener.on_partitions_revoked({FACTS})
+
+    assert consumer.committed == [{FACTS: 21}]
