@@ -61,7 +61,7 @@ class ReleaseDeadLetter(LetterOrder):
 class ContinueParked(Order):
     """From a lane to itself: what waits behind `blocks` was more than one store takes."""
 
-    blocks: Annotated[str, StringConstraints(min_length=1, max_length=256)]
+    blocks: Annotated[str, StringConstraints(min_length=1, max_length=300)]
 
 
 class Republish(Order):

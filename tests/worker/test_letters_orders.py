@@ -197,3 +197,39 @@ def test_what_a_topic_lost_is_published_again_with_a_mark(blocked: Deployment) -
     assert [record.value() for record in again] == [sent.value()] * 2
     assert again[1].headers()[-1] == ("republished", answered.order_id.encode())
     assert len(blocked.read("partnership.quota.events")) == 3, "its quota event too"
+
+
+def test_a_record_that_names_a_partnership_of_another_partner_holds_nobody_of_it(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """It could not have changed it. And it may be in another lane, which must not decide what is this one's."""
+    deployment = deploy(lanes=2)
+    deployment.make_topics()
+    names = [f"partner-{number}" for number in range(20)]
+    ours = next(name for name in names if lane_of(name, 2) == 0)
+    near = next(name for name in names if lane_of(name, 2) == 0 and name != ours)
+    far = next(name for name in names if lane_of(name, 2) == 1)
+    deployment.produce(messages.FACTS, *map(messages.register_partner, (ours, near, far)), partition=0)
+    deployment.produce(messages.FACTS, messages.invite("p-1", ours), messages.invite("p-2", ours), partition=0)
+    deployment.start_worker()
+    journal(deployment, 5)
+    wrong = [unreadable(messages.cancel("p-1", other, f"wrong-{other}")) for other in (near, far)]
+    own = unreadable(messages.cancel("p-2", ours, "own"))
+    deployment.produce(messages.FACTS, *wrong, own, messages.cancel("p-2", ours), partition=0)
+    journal(deployment, 9)
+
+    deployment.produce(messages.FACTS, messages.cancel("p-1", ours), partition=0)
+    journal(deployment, 10)
+    for other in (near, far):
+        give(deployment, "discard", f"wrong-{other}")
+
+    assert status(deployment, "p-1") == "cancelled"
+    assert states(deployment) == {
+        f"wrong-{near}": "discarded",
+        f"wrong-{far}": "discarded",
+        "own": "open",
+        "cancel-p-2": "parked",
+    }
+    assert {lane["_id"]: lane["blocking"] for lane in deployment.db.lanes.find()} == {0: 2, 1: 0}
+    assert {entry["lane"] for entry in deployment.db.journal.find({"subject": "p-1", "partner": ours})} == {0}
+    deployment.judge()

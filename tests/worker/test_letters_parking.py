@@ -9,6 +9,7 @@ from tests.support import messages
 from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.waiting import wait_until
+from worker.letters.keys import key_of
 
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -58,8 +59,8 @@ def test_later_commands_of_a_partnership_wait_behind_its_letter_and_no_others_do
         "again": "PARKED_BEHIND",
         "dry": "answered",
     }
-    assert letters(deployment, state="open", blocks="subject:p-1") == ["poison"]
-    assert letters(deployment, state="parked", blocks="subject:p-1") == ["cancel-p-1", "again"]
+    assert letters(deployment, state="open", blocks=key_of("p-1", "acme")) == ["poison"]
+    assert letters(deployment, state="parked", blocks=key_of("p-1", "acme")) == ["cancel-p-1", "again"]
     reasons = {dict(record.headers())["dead-letter-reason"] for record in deployment.read("partnership.dead-letters")}
     assert reasons == {b"UNKNOWN_TYPE", b"PARKED_BEHIND"}
     (lane,) = deployment.db.lanes.find()

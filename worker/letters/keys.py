@@ -6,14 +6,18 @@ from worker.partitioning import lane_of
 
 
 def key_of(subject: str | None, partner: str) -> str:
-    """What a letter of this subject and partner blocks: the field `blocks`."""
-    return f"partner:{partner}" if subject is None or subject == partner else f"subject:{subject}"
+    """What a letter of this subject and partner blocks: the field `blocks`.
+
+    A partnership with its partner, whatever else a record says: one that names another partner's could not have changed
+    it, and may be in another lane. Ids hold no control characters, so the tab is unambiguous.
+    """
+    return f"partner:{partner}" if subject is None or subject == partner else f"subject:{subject}\t{partner}"
 
 
 def keys_of(subject: str, partner: str) -> tuple[str, ...]:
     """What a command of this subject and partner waits for: its own partnership, and its partner."""
-    partners = f"partner:{partner}"
-    return (partners,) if subject == partner else (f"subject:{subject}", partners)
+    partners = key_of(None, partner)
+    return (partners,) if subject == partner else (key_of(subject, partner), partners)
 
 
 def waits_for(item: Item) -> tuple[str, ...]:
