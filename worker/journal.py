@@ -16,6 +16,8 @@ from worker.encode import with_token
 from worker.records import EDITED_FROM_HEADER, Outgoing, header
 from worker.secrets import Secrets
 
+LETTER_ID_BYTES_MAX = 512
+
 
 class Outcome(StrEnum):
     """How a record ended (P1). A repeat has no entry: it is the same as its first."""
@@ -73,7 +75,8 @@ def entry(
     else:
         fields |= {"command_id": item.decoded.command_id, "type": item.decoded.command_type}
     if source.topic == item.record.topic and (edited := header(item.record.headers, EDITED_FROM_HEADER)):
-        fields["edited_from"] = edited.decode()  # by a lane: what comes from outside has another source
+        # By a lane: what came in from outside has another source. But anybody might write into the lane log.
+        fields["edited_from"] = edited[:LETTER_ID_BYTES_MAX].decode("utf-8", "replace")
     return fields | more if more else fields
 
 

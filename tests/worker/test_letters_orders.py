@@ -233,3 +233,18 @@ def test_a_record_that_names_a_partnership_of_another_partner_holds_nobody_of_it
     assert {lane["_id"]: lane["blocking"] for lane in deployment.db.lanes.find()} == {0: 2, 1: 0}
     assert {entry["lane"] for entry in deployment.db.journal.find({"subject": "p-1", "partner": ours})} == {0}
     deployment.judge()
+
+
+def test_a_header_of_ours_that_came_from_outside_says_nothing_and_stops_nobody(blocked: Deployment) -> None:
+    """Neither on a command that waits, nor on one that somebody put into the lane log himself."""
+    forged = [("~edited-from", b"\xff")]
+    blocked.produce(messages.FACTS, messages.cancel("p-1", "acme", "again"), partition=0, headers=forged)
+    wait_until(lambda: states(blocked).get("again"), 30, "the one with the header to wait")
+    blocked.produce("partnership.lanes", messages.invite("p-2", "acme"), partition=0, headers=forged)
+    blocked.wait_decided(["invite-p-2"])
+
+    assert give(blocked, "discard", "poison").result["let_go"] == {"accepted": 1, "refused": 1}
+
+    assert states(blocked) == {"poison": "discarded", "cancel-p-1": "resolved", "again": "resolved"}
+    assert blocked.db.journal.count_documents({"command_id": "again", "edited_from": {"$exists": True}}) == 0
+    blocked.judge()

@@ -16,7 +16,7 @@ from contracts.commands.operating import (
 from worker.decode import Item, Readable, decode
 from worker.encode import CONTENT_TYPE_HEADER
 from worker.letters.keys import keys_of, waits_for
-from worker.mongo.letters import Letter, Letters
+from worker.mongo.letters import Letter, Letters, Waiting
 from worker.records import Headers, Source
 from worker.secrets import Secrets
 
@@ -44,15 +44,15 @@ class Sight:
         return [*([self.item] if self.item else []), *(item for _, item in self.waiting)]
 
 
-def item_of(letter: Letter, secrets: Secrets, value: bytes | None = None) -> Item:
+def item_of(letter: Letter, secrets: Secrets, lane_log: str, value: bytes | None = None) -> Item:
     """A letter's record as it once came, decoded by this release; with another value, its correction."""
     place = letter["source"]
     source = Source(place["topic"], place["partition"], place["offset"], 0)
     original: Headers = tuple((name, content) for name, content in letter.get("headers", ()))
     headers: Headers = (CONTENT_TYPE_HEADER,) if value else original
     record = ConsumerRecord(
-        topic=source.topic,
-        partition=source.partition,
+        topic=lane_log,
+        partition=letter["lane"],
         offset=letter["offset"],
         timestamp=0,
         timestamp_type=1,
@@ -69,24 +69,27 @@ def item_of(letter: Letter, secrets: Secrets, value: bytes | None = None) -> Ite
 async def look(letters: Letters, session: Any, secrets: Secrets, item: Item, let_go_max: int) -> Sight:
     """Load what this order is about. With `let_go_max` 0 nothing of what waits is taken along."""
     order = item.decoded.message.data if isinstance(item.decoded, Readable) else None
-    sight = Sight()
+    lane_log = item.record.topic
+    sight, found = Sight(), Waiting([], more=False)
     if isinstance(order, ContinueParked):
         partner = item.decoded.message.partner_id  # type: ignore[union-attr] # it is readable
-        await _find_waiting(letters, session, secrets, sight, order.blocks, partner, "", max(1, let_go_max))
+        found = await letters.waiting(session, order.blocks, partner, "", max(1, let_go_max), LET_GO_BYTES_MAX)
     elif isinstance(order, LetterOrder):
         letter = sight.letter = await letters.find(session, order.letter_id)
         if letter is None:
             return sight
         edited = orjson.dumps(order.body) if isinstance(order, EditDeadLetter) else None
-        sight.item = item_of(letter, secrets, edited)
+        sight.item = item_of(letter, secrets, lane_log, edited)
         keys = _keys_of(letter, sight.item)
         sight.stands_before = await letters.before(session, keys, letter["offset"], letter["_id"])
         if "blocks" in letter and not isinstance(order, ReopenDeadLetter):
-            await _find_waiting(
-                letters, session, secrets, sight, letter["blocks"], letter["partner"], letter["_id"], let_go_max
+            found = await letters.waiting(
+                session, letter["blocks"], letter["partner"], letter["_id"], let_go_max, LET_GO_BYTES_MAX
             )
     elif isinstance(order, Republish):
         sight.entries = await letters.entries(session, order.entry_ids)
+    sight.waiting = [(letter, item_of(letter, secrets, lane_log)) for letter in found.letters]
+    sight.more = found.more
     return sight
 
 
@@ -96,11 +99,3 @@ def _keys_of(letter: Letter, item: Item) -> tuple[str, ...]:
         return waits_for(item)
     partner = letter["partner"]
     return keys_of(letter["subject"] or partner, partner) if partner else ()
-
-
-async def _find_waiting(
-    letters: Letters, session: Any, secrets: Secrets, sight: Sight, blocks: str, partner: str, but: str, let_go_max: int
-) -> None:
-    found = await letters.waiting(session, blocks, partner, but, let_go_max, LET_GO_BYTES_MAX)
-    sight.waiting = [(letter, item_of(letter, secrets)) for letter in found.letters]
-    sight.more = found.more
