@@ -19,7 +19,7 @@ from pymongo import UpdateOne
 from pymongo.errors import PyMongoError
 
 from contracts.events.closing import PersonalDataPurged
-from contracts.registry import EVENTS
+from contracts.registry import COMMANDS, EVENTS
 from contracts.topics import TopicName
 from handlers.keeping import redacted
 from worker.clock import backoff_seconds
@@ -38,6 +38,9 @@ LIFECYCLE = TopicName.LIFECYCLE_EVENTS.value
 HEADER_PREFIX = "dead-letter-"
 WITHOUT_BODY = {"$unset": {"key": "", "value": "", "headers": ""}, "$set": {"redacted": True}}
 """Of a dead letter stay ids, reason and history."""
+
+LINKS = ("edited_from", "replay_of")
+"""What an entry that came of a dead letter has its id in."""
 
 DUE = "due"
 OF_PARTNERSHIP, OF_CUSTOMER = "partnership", "customer"
@@ -97,9 +100,9 @@ class Redactor:
         """Whether nothing is left to redact for this purge."""
         published = {lane["_id"]: lane["published"] async for lane in self._db[LANES].find({}, {"published": 1})}
         query = await self._traces(purge)
-        letters = await self._letters(query)
+        letters, copies = await self._letters(query)
         enough = [OF_CUSTOMER] if purge.customer_rev is not None else [OF_CUSTOMER, OF_PARTNERSHIP]
-        traces = {"$or": [*query, {"_id": {"$in": letters}}], "redacted": {"$nin": enough}}
+        traces = {"$or": [*query, *copies, {"_id": {"$in": letters}}], "redacted": {"$nin": enough}}
         complete, count = True, 0
         operations: list[UpdateOne] = []
         async for entry in self._db[JOURNAL].find(traces).batch_size(AT_ONCE):
@@ -128,9 +131,15 @@ class Redactor:
         partnerships += [found["_id"] async for found in self._db[PARTNERSHIPS].find(former, {"_id": 1})]
         return [{"subject": {"$in": partnerships}}, {"subject": purge.customer_id, "at": {"$lte": purge.at}}]
 
-    async def _letters(self, query: list[dict[str, Any]]) -> list[str]:
-        found = self._db[DEAD_LETTERS].find({"$or": query, "redacted": {"$ne": True}}, {"_id": 1})
-        return [letter["_id"] async for letter in found]
+    async def _letters(self, query: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
+        """Letters about the same, and queries for the orders that hold copies of what is about it.
+
+        A letter that named nobody is known by what it became: by the entry of its replay, or of its corrected body.
+        """
+        became = [letter for name in LINKS for letter in await self._db[JOURNAL].distinct(name, {"$or": query})]
+        theirs = {"$or": [*query, {"_id": {"$in": became}}], "redacted": {"$ne": True}}
+        letters = [letter["_id"] async for letter in self._db[DEAD_LETTERS].find(theirs, {"_id": 1})]
+        return letters, [{"about" if name == "subject" else name: x for name, x in one.items()} for one in query]
 
     async def _write(self, operations: list[UpdateOne]) -> None:
         if operations:
@@ -142,7 +151,9 @@ class Redactor:
         """A record of an entry, without anything personal."""
         topic = TopicName(record["topic"])
         if topic is TopicName.LANES:
-            return record  # ids only
+            if orjson.loads(record["value"] or b"{}").get("type") not in COMMANDS:
+                return record  # one of the worker's own: ids only
+            return {**record, "value": None, "digest": published_digest(record, self._secrets)}
         if topic is TopicName.DEAD_LETTERS:
             ours = [[name, value] for name, value in record.get("headers", ()) if name.startswith(HEADER_PREFIX)]
             changed = {"key": None, "value": None, "headers": ours}

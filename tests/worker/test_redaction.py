@@ -17,12 +17,14 @@ from tests.support import messages
 from tests.support.deployment import SECRET, Deployment
 from tests.support.domain import PLATFORM_USER, facts
 from tests.support.fold import assert_documents_are_the_fold
+from tests.support.orders import give, republish
 from tests.support.past import Past
 from tests.support.waiting import wait_until
 from worker.mongo.client import connect
 from worker.operate.access import access
 from worker.operate.verify.report import Difference
 from worker.operate.verify.run import verify
+from worker.partitioning import lane_of
 from worker.redaction import Redactor
 from worker.secrets import Secrets
 
@@ -155,12 +157,7 @@ def is_clean(deployment: Deployment) -> bool:
     return purged(deployment) and deployment.db.journal.count_documents({"traces_gone": True}) == 2
 
 
-def judge(deployment: Deployment) -> None:
-    """Nothing personal anywhere, the fold holds, and the journal says of each record what was published."""
-    deployment.wait_published()
-    assert traces(deployment) == []
-    assert assert_documents_are_the_fold(deployment.db) == 5
-    deployment.judge()
+def differences(deployment: Deployment) -> list[Difference]:
     found: list[Difference] = []
 
     async def compare() -> None:
@@ -168,7 +165,16 @@ def judge(deployment: Deployment) -> None:
             await verify(connected, tell=found.append)
 
     asyncio.run(compare())
-    assert found == []
+    return found
+
+
+def judge(deployment: Deployment) -> None:
+    """Nothing personal anywhere, the fold holds, and the journal says of each record what was published."""
+    deployment.wait_published()
+    assert traces(deployment) == []
+    assert assert_documents_are_the_fold(deployment.db) == 5
+    deployment.judge()
+    assert differences(deployment) == []
     redacted = {
         record["topic"] for entry in deployment.db.journal.find() for record in entry["records"] if "digest" in record
     }
@@ -244,3 +250,35 @@ def test_what_is_not_published_yet_is_left_alone(deploy: Callable[..., Deploymen
     assert asyncio.run(look()) == 2
     assert traces(deployment) == []
     assert json.loads(journal.find_one({"_id": "invite-first"})["records"][0]["value"])["id"] == "invite-first:1"  # type: ignore[index]
+
+
+@pytest.mark.requirement("R98")
+def test_copies_that_operators_made_go_too(deploy: Callable[..., Deployment]) -> None:
+    """Of a letter that named nobody until it was corrected, for another lane; and of what was published again."""
+    deployment = deploy(lanes=4)
+    deployment.make_topics()
+    deployment.start_worker()
+    deployment.produce(messages.FACTS, f"invite {COMPANY['email']}".encode(), partition=0)
+    wait_until(lambda: deployment.db.dead_letters.count_documents({}), 60, "the letter")
+    (lost,) = deployment.db.dead_letters.find()
+    far = next(name for name in map("p{}".format, range(99)) if lane_of(name, 4) != lost["lane"])
+    deployment.produce(messages.FACTS, messages.register_partner(far), partition=0)
+    deployment.wait_decided([f"register-{far}"])
+    give(deployment, "edit", lost["_id"], body=json.loads(messages.invite("first", far, **COMPANY)))
+    deployment.wait_decided(["invite-first"])
+    deployment.wait_published()
+    assert [answered.code for answered in republish(deployment, "invite-first")] == [None]
+    deployment.produce(messages.INVITATION, messages.cancel("first", far), partition=0)
+    deployment.wait_decided(["cancel-first"])
+    assert len({trace.split(":")[0] for trace in traces(deployment)}) > 4
+
+    due = datetime(2026, 1, 1, tzinfo=UTC)
+    deployment.db.partnerships.update_one({"_id": "first"}, {"$set": {"state.purge_at": due, "next_due_at": due}})
+    wait_until(lambda: deployment.db.journal.count_documents({"traces_gone": True}) == 1, 60, "the redaction")
+
+    assert traces(deployment) == []
+    deployment.wait_published()
+    (answered,) = republish(deployment, "invite-first")
+    assert answered.result["redacted"] == 1, "its notice; the other events hold ids only"
+    deployment.wait_published()
+    assert differences(deployment) == []

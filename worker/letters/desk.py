@@ -1,7 +1,7 @@
 """An order's batch: it decides letters besides, each as a step of its own at the order's place in the log."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from typing_extensions import override
@@ -112,13 +112,18 @@ class Desk(Batch):
         command = ContinueParked(actor=SYSTEM, blocks=blocks)
         return self._internal(Internal(command, partner, partner), 1, self._message)
 
-    def answer(self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing]) -> None:
+    def answer(
+        self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing], about: Iterable[str] = ()
+    ) -> None:
         """The order's own entry."""
         had_effect = answer in (None, Answer.STILL_FAILING)
         outcome = journal.Outcome.ACCEPTED if had_effect else journal.Outcome.REFUSED
         rows: list[tuple[Outgoing, Any]] = [(record, None) for record in records]
         code = answer.value if answer else None
-        self._enter(self._message.id, self._order, outcome, rows, code=code, more={"result": result})
+        more: dict[str, Any] = {"result": result}
+        if copied := sorted(about):
+            more["about"] = copied
+        self._enter(self._message.id, self._order, outcome, rows, code=code, more=more)
 
     @contextlib.contextmanager
     def _at(self, letter_id: str, step: int, edited_from: str | None) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """What comes of an order about dead letters or the journal. Pure, like the rest of a batch: what it needs is loaded."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from itertools import count
 from typing import Any, NamedTuple, Protocol
@@ -21,21 +21,19 @@ from contracts.topics import TopicName
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, fingerprint_of
 from worker.decode import Item, Readable
 from worker.encode import CONTENT_TYPE_HEADER
-from worker.journal import records_of
 from worker.letters.keys import blocked_by, keys_of
+from worker.letters.republishing import republished
 from worker.letters.sight import Sight
 from worker.mongo.letters import Letter
 from worker.mongo.store import LaneDocument
 from worker.partitioning import lane_of
-from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Outgoing
+from worker.records import EDITED_FROM_HEADER, Outgoing
 
 REPLAYS_MAX = 5
 """So often a letter is replayed before `force` is needed: a sixth time helps as little, and hides what does not."""
 
 HISTORY_MAX = 50
 """Orders that a letter remembers; the journal has them all."""
-
-REPUBLISHED_BYTES_MAX = 2_097_152
 
 
 class Settled(NamedTuple):
@@ -73,8 +71,10 @@ class Desk(Protocol):
     def continue_later(self, blocks: str, partner: str) -> Outgoing:
         """The lane's order to itself."""
 
-    def answer(self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing]) -> None:
-        """The order's own journal entry."""
+    def answer(
+        self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing], about: Iterable[str] = ()
+    ) -> None:
+        """The order's own journal entry. `about`: whose records it holds copies of (worker/redaction.py)."""
 
 
 def carry_out(desk: Desk, message: CommandMessage, sight: Sight) -> None:
@@ -92,7 +92,7 @@ def carry_out(desk: Desk, message: CommandMessage, sight: Sight) -> None:
             work.let_go(going_on.blocks, message.partner_id)
             work.answer(None)
         case Republish() as wanted:
-            _republish(desk, message.id, wanted, sight)
+            desk.answer(*republished(desk.lane, message.id, wanted, sight.entries))
         case _:
             msg = f"{message.data.wire_type()} is no order"
             raise TypeError(msg)
@@ -141,6 +141,7 @@ class _Work:
         self.steps: Iterator[int] = count(1)
         self.stuck: set[str] = set()
         self.records: list[Outgoing] = []
+        self.about: set[str] = set()
         self.result: dict[str, Any] = {"letter": letter["_id"]} if letter else {}
         self.counts: dict[str, int] = {}
 
@@ -211,6 +212,7 @@ class _Work:
         partner = item.decoded.message.partner_id
         headers = (CONTENT_TYPE_HEADER, (EDITED_FROM_HEADER, self.letter["_id"].encode()))
         place = lane_of(partner, self.desk.lanes)
+        self.about.add(item.decoded.message.subject)
         self.records.append(Outgoing(TopicName.LANES, place, partner.encode(), item.record.value, headers))
 
     def let_go(self, blocks: str, partner: str) -> None:
@@ -237,7 +239,7 @@ class _Work:
     def answer(self, answer: Answer | None) -> None:
         if self.counts:
             self.result["let_go"] = self.counts
-        self.desk.answer(answer, self.result, self.records)
+        self.desk.answer(answer, self.result, self.records, self.about)
 
     def _hold(self, blocks: str | None) -> None:
         if blocks is not None:
@@ -291,26 +293,3 @@ def fail(letter: Letter, item: Item, fault: Fault) -> None:
 def _waits_for(letter: Letter) -> tuple[str, ...]:
     partner = letter["partner"]
     return keys_of(letter["subject"] or partner, partner)
-
-
-def _republish(desk: Desk, order_id: str, wanted: Republish, sight: Sight) -> None:
-    """The records of these entries once more, as they were, with a header that says so."""
-    mark = (REPUBLISHED_HEADER, order_id.encode())
-    records = [
-        record._replace(headers=(*record.headers, mark))
-        for entry in sight.entries
-        for record in records_of(entry)
-        if record.topic is not TopicName.LANES
-    ]
-    answer = None
-    if len(sight.entries) < len(set(wanted.entry_ids)):
-        answer = Answer.NOT_FOUND
-    elif any(entry["lane"] != desk.lane.lane for entry in sight.entries):
-        answer = Answer.OTHER_LANE
-    elif any(entry["offset"] >= desk.lane.published for entry in sight.entries):
-        answer = Answer.NOT_PUBLISHED_YET
-    elif sum(len(record.value or b"") for record in records) > REPUBLISHED_BYTES_MAX and len(sight.entries) > 1:
-        answer = Answer.TOO_MUCH
-    if answer is not None:
-        records = []
-    desk.answer(answer, {"entries": len(sight.entries), "records": len(records)}, records)

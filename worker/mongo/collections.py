@@ -54,6 +54,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("lane", ASCENDING), ("offset", ASCENDING), ("step", ASCENDING)], name="log_order", unique=True),
         # History of one partnership.
         IndexModel([("subject", ASCENDING), ("at", ASCENDING)], name="history"),
+        # Orders that hold copies of records about others, which a purge has to find.
+        IndexModel([("about", ASCENDING)], name="about", sparse=True),
         # Purges whose traces are still there.
         IndexModel([("redaction", ASCENDING)], name="redaction", sparse=True),
     ],
