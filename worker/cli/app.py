@@ -20,6 +20,7 @@ COMMANDS = {
     "list": "worker.cli.views:cards",
     "history": "worker.cli.views:history",
     "explain": "worker.cli.views:explain",
+    "dead-letters": "worker.cli.letters.app",
 }
 """Name → module, which has a `typer.Typer` named `app`: with one command it is that command, with more a group of them.
 Name → `module:function`, where a module has several commands."""

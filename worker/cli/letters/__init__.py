@@ -1,0 +1,1 @@
+"""`dead-letters`: one module for each screen; `app.py` is their table."""
