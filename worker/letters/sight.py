@@ -80,7 +80,7 @@ async def look(letters: Letters, session: Any, secrets: Secrets, item: Item, let
             return sight
         edited = orjson.dumps(order.body) if isinstance(order, EditDeadLetter) else None
         sight.item = item_of(letter, secrets, lane_log, edited)
-        keys = _keys_of(letter, sight.item)
+        keys = keys_before(letter, sight.item)
         sight.stands_before = await letters.before(session, keys, letter["offset"], letter["_id"])
         if "blocks" in letter and not isinstance(order, ReopenDeadLetter):
             found = await letters.waiting(
@@ -93,7 +93,7 @@ async def look(letters: Letters, session: Any, secrets: Secrets, item: Item, let
     return sight
 
 
-def _keys_of(letter: Letter, item: Item) -> tuple[str, ...]:
+def keys_before(letter: Letter, item: Item) -> tuple[str, ...]:
     """What it waits for: as it can be read now, else as much as could be read of it."""
     if isinstance(item.decoded, Readable):
         return waits_for(item)

@@ -24,6 +24,9 @@ REDACTION_LEASE = "redaction"
 BLOCKING: dict[str, Any] = {"blocks": {"$gt": ""}}
 """The dead letters that somebody waits for."""
 
+NAMED: dict[str, Any] = {"command_id": {"$gt": ""}}
+"""The dead letters whose command's id could be read."""
+
 FORMER_INDEXES = {JOURNAL: ["lane_order"]}
 """Those of releases before this one that would stand in the way."""
 
@@ -60,7 +63,13 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("redaction", ASCENDING)], name="redaction", sparse=True),
     ],
     DEAD_LETTERS: [
-        IndexModel([("state", ASCENDING), ("at", ASCENDING)], name="by_state"),
+        # What operators see of many: grouped by how they failed, in how many partnerships, since when. The bodies are
+        # not read for it, and may be many.
+        IndexModel(
+            [("state", ASCENDING), ("fingerprint", ASCENDING), ("at", ASCENDING), ("subject", ASCENDING)], name="groups"
+        ),
+        # A letter of a command that could not be read has an id of its own; people have the command's.
+        IndexModel([("command_id", ASCENDING)], name="of_command", partialFilterExpression=NAMED),
         # Who waits for what, in log order; only those that somebody waits for.
         IndexModel([("blocks", ASCENDING), ("offset", ASCENDING)], name="blocks", partialFilterExpression=BLOCKING),
         IndexModel([("partner", ASCENDING), ("offset", ASCENDING)], name="queue", partialFilterExpression=BLOCKING),

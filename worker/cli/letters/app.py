@@ -3,6 +3,7 @@
 import typer
 
 from worker.cli.letters.list import show_list
+from worker.cli.letters.show import show
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 
@@ -14,5 +15,6 @@ def _dead_letters() -> None:
 
 for name, command in {
     "list": show_list,
+    "show": show,
 }.items():
     app.command(name)(command)

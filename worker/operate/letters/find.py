@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED
 from worker.mongo.client import awaited
 from worker.mongo.collections import DEAD_LETTERS, PARTNERSHIPS
 from worker.operate.access import Access
@@ -65,8 +66,8 @@ class Filter:
             found["type"] = self.type if "." in self.type else re.compile(rf"\.{re.escape(self.type)}\.v\d+$")
         if self.topic is not None:
             found["source.topic"] = {"$in": _topics(access.settings.topic_prefix, self.topic)}
-        if self.states:
-            found["state"] = {"$in": list(self.states)}
+        # Also where every state is wanted: by it the index is used that needs no bodies.
+        found["state"] = {"$in": list(self.states or (OPEN, PARKED, RESOLVED, DISCARDED))}
         if self.since or self.until:
             bounds = {"$gte": self.since, "$lt": self.until}
             found["at"] = {name: value for name, value in bounds.items() if value}
