@@ -53,7 +53,7 @@ def operate(work: Callable[[Access], Awaitable[T]]) -> T:
                 return await work(connected)
 
         return asyncio.run(main())
-    except typer.Exit:
+    except (typer.Exit, BrokenPipeError):  # `| head` has seen enough
         raise
     except KeyboardInterrupt:
         raise fail("interrupted", Exit.INTERRUPTED) from None

@@ -68,6 +68,8 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel(
             [("state", ASCENDING), ("fingerprint", ASCENDING), ("at", ASCENDING), ("subject", ASCENDING)], name="groups"
         ),
+        # In the order in which they are replayed and exported, each read once.
+        IndexModel([("state", ASCENDING), ("lane", ASCENDING), ("offset", ASCENDING)], name="log_order"),
         # A letter of a command that could not be read has an id of its own; people have the command's.
         IndexModel([("command_id", ASCENDING)], name="of_command", partialFilterExpression=NAMED),
         # Who waits for what, in log order; only those that somebody waits for.

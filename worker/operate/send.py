@@ -1,7 +1,7 @@
 """Publishes a command as a producer does, and waits for what becomes of it."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -92,9 +92,10 @@ async def wait_for_answer(access: Access, sent: Sent, seconds: float) -> Answer:
     started = monotonic_seconds()
     while monotonic_seconds() < started + seconds:
         query = {"_id": {"$in": list(sent.entry_ids)}}
-        found = {entry["_id"]: entry async for entry in access.db[JOURNAL].find(query)}
-        for answer in _answers(sent, found, monotonic_seconds() - started):
-            return answer
+        answered = entry_for(sent, {entry["_id"]: entry async for entry in access.db[JOURNAL].find(query)})
+        if answered is not None:
+            entry, repeated = answered
+            return Answer(entry_of(entry), repeated=repeated, seconds=monotonic_seconds() - started)
         await asyncio.sleep(LOOK_SECONDS)
     raise NoAnswer(
         f"No answer within {seconds:g} s. The command is on {sent.source} and will be decided once a worker runs: "
@@ -102,11 +103,13 @@ async def wait_for_answer(access: Access, sent: Sent, seconds: float) -> Answer:
     )
 
 
-def _answers(sent: Sent, found: dict[str, dict[str, Any]], seconds: float) -> Iterator[Answer]:
+def entry_for(sent: Sent, found: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], bool] | None:
+    """The journal entry that says what became of it, among these by id; and whether it was decided before, as that."""
     own, placed = (found.get(entry_id) for entry_id in sent.entry_ids)
     if placed is not None:
-        yield Answer(entry_of(placed), repeated=False, seconds=seconds)
-    elif own is not None and own["source"] == sent.source:
-        yield Answer(entry_of(own), repeated=False, seconds=seconds)
-    elif own is not None and own.get("digest") == sent.digest:
-        yield Answer(entry_of(own), repeated=True, seconds=seconds)
+        return placed, False
+    if own is not None and own["source"] == sent.source:
+        return own, False
+    if own is not None and own.get("digest") == sent.digest:
+        return own, True
+    return None

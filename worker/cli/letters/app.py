@@ -1,7 +1,11 @@
 """The commands of `dead-letters`, in the order in which an operator comes to need them."""
 
+from collections.abc import Callable
+
 import typer
 
+from worker.cli.letters.export import export
+from worker.cli.letters.importing import import_
 from worker.cli.letters.list import show_list
 from worker.cli.letters.show import show
 
@@ -13,8 +17,12 @@ def _dead_letters() -> None:
     """What could not be handled: look at it, replay or correct it, let go what waits behind it."""
 
 
-for name, command in {
+COMMANDS: dict[str, Callable[..., None]] = {
     "list": show_list,
     "show": show,
-}.items():
+    "export": export,
+    "import": import_,
+}
+
+for name, command in COMMANDS.items():
     app.command(name)(command)

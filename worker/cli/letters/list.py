@@ -8,10 +8,9 @@ from rich.markup import escape
 
 from worker.cli.exits import Exit
 from worker.cli.letters.filters import State, filtered
-from worker.cli.letters.words import STATE_STYLES, ago, counted, say_next
+from worker.cli.letters.words import STATE_STYLES, ago, counted, kind_of, say_next
 from worker.cli.operation import AsJson, operate
 from worker.cli.screen import out, print_json, span
-from worker.cli.words import short_type
 from worker.clock import utc_now
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter, Letter, count, letters
@@ -51,7 +50,10 @@ def show_list(
     found = operate(work)
     match found, json:
         case Flat(), True:
-            print_json(*found.letters, {"summary": {"letters": found.total}})
+            print_json(
+                *({"id": letter.pop("_id"), **letter} for letter in found.letters),
+                {"summary": {"letters": found.total}},
+            )
         case Overview(), True:
             print_json(*found.groups, {"summary": {"letters": found.letters, "more_groups": found.more}})
         case Flat(), _:
@@ -82,7 +84,7 @@ def _show_group(group: Group) -> None:
     style = STATE_STYLES[group.state]
     hurt = f" of {counted(group.partnerships, 'partnership')}" if group.partnerships else ""
     out.print(
-        f"[{style}]{escape(group.reason)}[/] {escape(short_type(group.type))} · "
+        f"[{style}]{escape(group.reason)}[/] {kind_of(group.type)}· "
         f"[bold]{counted(group.letters, 'letter')}[/]{hurt} · {group.state}",
         no_wrap=True,
         overflow="ellipsis",
@@ -90,7 +92,8 @@ def _show_group(group: Group) -> None:
     out.print(f"  {escape(group.error)}", no_wrap=True, overflow="ellipsis")
     now = utc_now()
     newest = span((now - group.newest).total_seconds())
-    since = f"{span((now - group.oldest).total_seconds())} to {newest} ago" if group.letters > 1 else f"{newest} ago"
+    oldest = span((now - group.oldest).total_seconds())
+    since = f"{newest} ago" if oldest == newest else f"{oldest} to {newest} ago"
     out.print(f"  [faint]{since} · fingerprint[/] {group.fingerprint}")
     out.print(f"  [faint]e.g.[/] [name]{escape(group.sample)}[/]\n", soft_wrap=True)
 
@@ -103,8 +106,8 @@ def _show_letters(found: Flat) -> None:
         style = STATE_STYLES[letter["state"]]
         whose = letter["subject"] or letter["partner"]
         out.print(
-            f"[{style}]{escape(letter['reason'])}[/] {escape(short_type(letter['type']))} "
-            f"[name]{escape(whose or '')}[/] · {letter['state']} · {ago(letter['at'])}",
+            f"[{style}]{escape(letter['reason'])}[/] {kind_of(letter['type'])}"
+            f"[name]{escape(f'{whose} ' if whose else '')}[/]· {letter['state']} · {ago(letter['at'])}",
             no_wrap=True,
             overflow="ellipsis",
         )

@@ -7,14 +7,14 @@ import orjson
 import typer
 from rich.markup import escape
 
-from worker.cli.letters.words import STATE_STYLES, ago, counted, say_next
+from worker.cli.letters.words import STATE_STYLES, ago, counted, kind_of, say_next
 from worker.cli.operation import AsJson, operate
 from worker.cli.screen import out, print_json, rows, table, when
 from worker.cli.words import short_type
 from worker.dead_letters import OPEN, PARKED
 from worker.letters.orders import REPLAYS_MAX
 from worker.operate.access import Access
-from worker.operate.letters.export import line_of
+from worker.operate.letters.lines import line_of
 from worker.operate.letters.look import Body, Looked, look
 
 BODY_CHARACTERS_MAX = 8000
@@ -67,7 +67,7 @@ def _show_head(seen: Looked) -> None:
     letter = seen.letter
     style = STATE_STYLES[letter["state"]]
     out.print(f"[name]{escape(letter['_id'])}[/]", soft_wrap=True)
-    out.print(f"[{style}]{letter['state']}[/] {escape(short_type(letter['type']))}, dead {ago(letter['at'])}")
+    out.print(f"[{style}]{letter['state']}[/] {kind_of(letter['type'])}· a dead letter, {ago(letter['at'])}")
     out.print(f"[bold]{escape(letter['reason'])}[/] {escape(letter['error'])}\n")
 
 
@@ -90,8 +90,8 @@ def _show_facts(seen: Looked) -> None:
         "replayed": f"{letter['replays']} of {REPLAYS_MAX} times" if letter.get("replays") else None,
         "decided": seen.decided and f"the command's id by another record: {_outcome(seen)}",
         "waits for": seen.stands_before,
-        "holds": _holds(seen),
         "now": _now(seen),
+        "holds": _holds(seen),
     }
     out.print(rows(facts, ((name, escape(str(value))) for name, value in lines.items() if value)))
     for waiting in seen.first_waiting:
@@ -108,6 +108,8 @@ def _outcome(seen: Looked) -> str:
 
 def _holds(seen: Looked) -> str | None:
     blocks = seen.letter.get("blocks")
+    if seen.letter["state"] == PARKED and not seen.waiting:
+        return None
     if blocks is None:
         return "nobody" if seen.letter["state"] == OPEN else None
     kind, _, name = blocks.partition(":")

@@ -5,6 +5,7 @@ from datetime import datetime
 from rich.markup import escape
 
 from worker.cli.screen import out, span
+from worker.cli.words import short_type
 from worker.clock import utc_now
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED
 
@@ -14,6 +15,11 @@ STATE_STYLES = {OPEN: "bad", PARKED: "warn", RESOLVED: "good", DISCARDED: "faint
 def ago(moment: datetime) -> str:
     """`3 h ago`."""
     return f"{span(max(0.0, (utc_now() - moment).total_seconds()))} ago"
+
+
+def kind_of(wire_type: str | None) -> str:
+    """`InviteCustomer `, for the screen; nothing where no type could be read."""
+    return f"{escape(short_type(wire_type))} " if wire_type else ""
 
 
 def counted(number: int, what: str) -> str:

@@ -7,18 +7,17 @@ from datetime import datetime
 from typing import Any
 
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED
-from worker.mongo.client import awaited
-from worker.mongo.collections import DEAD_LETTERS, PARTNERSHIPS
+from worker.mongo.collections import DEAD_LETTERS, LANES, PARTNERSHIPS
 from worker.operate.access import Access
 from worker.operate.errors import WrongRequest
 
 Letter = dict[str, Any]
 
-PAGE = 10_000
-"""Places of letters held at once. The next page is looked for anew, so a caller may take hours between two letters."""
-
 AT_ONCE = 50
-"""Letters held at once: each can have a body of a megabyte."""
+"""Whole letters held at once: each can have a body of a megabyte."""
+
+PARTS_AT_ONCE = 1000
+"""The same for letters without bodies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,47 +105,34 @@ async def find_letter(access: Access, letter_id: str, fields: Mapping[str, int] 
 async def letters(
     access: Access, wanted: Filter, *, fields: Mapping[str, int] | None = None, limit: int | None = None
 ) -> AsyncIterator[Letter]:
-    """Those that fit, as they are when their turn comes, in log order: by lane and offset. In bounded memory.
+    """Those that fit, in log order: by lane and offset. In bounded memory, and each is read once.
 
-    `fields` is MongoDB's projection. The filter is asked again before each is handed out: what was settled meanwhile
-    does not come.
+    `fields` is MongoDB's projection, without bodies. Each page is looked for anew, so a caller may take hours between
+    two letters, and what was settled meanwhile does not come.
     """
     query = await wanted.query(access)
-    left, after = limit, None
-    while left is None or left > 0:
-        page = await _places(access, query, after, PAGE if left is None else min(PAGE, left))
-        for first in range(0, len(page), AT_ONCE):
-            ids = [place["_id"] for place in page[first : first + AT_ONCE]]
-            found = access.db[DEAD_LETTERS].find({"$and": [query, {"_id": {"$in": ids}}]}, fields)
-            by_id = {letter["_id"]: letter async for letter in found}
-            for letter_id in ids:
-                if letter_id in by_id:
-                    yield by_id.pop(letter_id)
-        if not page:
-            return
-        after = page[-1]
-        left = left and left - len(page)
+    left = limit
+    async for lane in access.db[LANES].find({}, {"_id": 1}).sort("_id", 1):
+        offset, seen = -1, list[str]()
+        while left is None or left > 0:
+            size = AT_ONCE if fields is None else PARTS_AT_ONCE
+            size = size if left is None else min(size, left)
+            # An edited letter has the place of the first one, so a place can have several.
+            behind = {"lane": lane["_id"], "offset": {"$gte": offset}, "_id": {"$nin": seen}}
+            found = access.db[DEAD_LETTERS].find({"$and": [query, behind]}, fields and {**fields, **_place(fields)})
+            page: list[Letter] = await found.sort("offset", 1).limit(size).to_list(None)
+            for letter in page:
+                seen = [letter["_id"]] if letter["offset"] > offset else [*seen, letter["_id"]]
+                offset = letter["offset"]
+                yield letter
+            left = left if left is None else left - len(page)
+            if len(page) < size:
+                break
 
 
-async def _places(access: Access, query: dict[str, Any], after: Letter | None, limit: int) -> list[Letter]:
-    """Ids of the next letters, with their place in the log."""
-    behind: list[dict[str, Any]] = []
-    if after is not None:
-        lane, offset = after["lane"], after["offset"]
-        behind = [
-            {"lane": {"$gt": lane}},
-            {"lane": lane, "offset": {"$gt": offset}},
-            {"lane": lane, "offset": offset, "_id": {"$gt": after["_id"]}},  # an edited one has the place of the first
-        ]
-    steps: list[dict[str, Any]] = [
-        {"$match": {"$and": [query, {"$or": behind}]} if behind else query},
-        {"$project": {"lane": 1, "offset": 1}},
-        {"$sort": {"lane": 1, "offset": 1, "_id": 1}},
-        {"$limit": limit},
-    ]
-    cursor = await awaited(access.db[DEAD_LETTERS].aggregate(steps, allowDiskUse=True))
-    page: list[Letter] = await cursor.to_list(None)
-    return page
+def _place(fields: Mapping[str, int]) -> dict[str, int]:
+    """What the next page begins with."""
+    return {"offset": 1} if any(fields.values()) else {}
 
 
 async def count(access: Access, wanted: Filter) -> int:

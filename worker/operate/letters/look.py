@@ -1,5 +1,6 @@
 """One dead letter with all that an operator needs to decide what to do with it."""
 
+import contextlib
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -100,10 +101,10 @@ def body_of(value: bytes | None) -> Body:
     """A record's value for people."""
     if not value:
         return Body(0, "empty", None)
-    try:
-        return Body(len(value), "JSON", orjson.loads(value))
-    except orjson.JSONDecodeError:
-        pass
+    with contextlib.suppress(ValueError, TypeError, RecursionError):
+        body = orjson.loads(value)
+        orjson.dumps([[body]])  # it nests less deep than loads
+        return Body(len(value), "JSON", body)
     try:
         return Body(len(value), "text", value.decode())
     except UnicodeDecodeError:

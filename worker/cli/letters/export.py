@@ -1,0 +1,79 @@
+"""`dead-letters export`: letters as JSON lines, byte for byte."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.markup import escape
+
+from worker.cli.exits import Exit
+from worker.cli.letters.filters import State, filtered
+from worker.cli.letters.words import counted, say_next
+from worker.cli.operation import AsJson, fail, operate
+from worker.cli.screen import err, out, print_json
+from worker.operate.access import Access
+from worker.operate.letters.find import Filter, letters
+from worker.operate.letters.lines import encoded
+
+ONLY_OWN = 0o600
+"""What producers sent may be personal data."""
+
+
+@filtered(State.OPEN, State.PARKED)
+def export(
+    wanted: Filter,
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="A new file, readable for you alone; else stdout.")
+    ] = None,
+    json: AsJson = False,
+) -> None:
+    """Write letters as JSON lines, in log order: open and parked ones, unless --state says otherwise.
+
+    `key`, `value` and the headers' values are base64, so nothing is lost; `body` is the value where it can be read.
+    They may hold personal data. `import` brings them into another deployment.
+    """
+
+    async def work(access: Access) -> int:
+        number = 0
+        with _target(file) as target:
+            async for letter in letters(access, wanted):
+                target.write(encoded(letter))
+                number += 1
+        return number
+
+    number = operate(work)
+    if file is None:
+        err.print(f"{counted(number, 'letter')} written; what producers sent may be personal data.", style="faint")
+    elif json:
+        print_json({"summary": {"letters": number, "file": str(file)}})
+    else:
+        out.print(f"{counted(number, 'letter')} written to {escape(str(file))}; they may hold personal data.")
+        say_next("Bring them into a deployment, after a plan:", f"import {file}")
+    if not number:
+        raise typer.Exit(Exit.FOUND)
+
+
+@contextmanager
+def _target(file: Path | None) -> Iterator[IO[bytes]]:
+    """Stdout; or a file that has its name once it is complete."""
+    if file is None:
+        yield sys.stdout.buffer
+        return
+    if file.exists():
+        raise fail(f"{file} is there already: choose another name.", Exit.USAGE)
+    part = file.with_name(f"{file.name}.part")
+    try:
+        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWN), "wb") as target:
+            yield target
+        part.rename(file)
+    except OSError as error:
+        if error.errno is None:  # a time-out of the servers
+            raise
+        raise fail(f"{error.filename or part}: {error.strerror}", Exit.USAGE) from None
+    finally:
+        part.unlink(missing_ok=True)

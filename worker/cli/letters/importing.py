@@ -1,0 +1,163 @@
+"""`dead-letters import`: exported letters are brought into this deployment."""
+
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from rich.markup import escape
+
+from worker.cli.exits import Exit
+from worker.cli.letters.words import counted, say_next
+from worker.cli.operation import As, AsJson, fail, operate
+from worker.cli.screen import err, out, print_json, rows, table
+from worker.journal import Outcome
+from worker.operate.access import Access
+from worker.operate.letters.arrivals import Arrival, Fate, judge
+from worker.operate.letters.bring import Brought, bring
+from worker.operate.letters.lines import read_lines
+
+MEANINGS = {
+    Fate.NEW: "unknown here: sent to its topic, and decided",
+    Fate.UNREADABLE: "this release cannot read it: it would be a dead letter here too",
+    Fate.DECIDED: "decided or settled here already",
+    Fate.LETTER: "a dead letter here already: replay or edit that one",
+    Fate.TAKEN: "another command has its id here: it would be refused",
+    Fate.SETTLED: "was resolved or discarded where it comes from",
+    Fate.REDACTED: "a purge took its body",
+    Fate.OWN: "the worker's own command: the other deployment gives it to itself again",
+    Fate.DRY_RUN: "a dry run: it would change nothing",
+}
+SPOOLED_BYTES = 8_388_608
+
+
+def import_(
+    file: Annotated[Path, typer.Argument(help="What `export` wrote; - for stdin.")],
+    *,
+    unreadable: Annotated[
+        bool, typer.Option("--unreadable", help="Also send what this release cannot read: to edit it here.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and end.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask after the plan.")] = False,
+    operator: As,
+    json: AsJson = False,
+) -> None:
+    """Send the records of exported letters to their topics once more, those that are not known here.
+
+    For letters of another deployment, or from before a restore. Shows what it would do with each, asks, sends, and
+    waits for what comes of it. Run twice it sends nothing twice. 4: something was refused or is a dead letter again.
+    """
+    asks = not (dry_run or yes)
+    if asks and (json or not sys.stdin.isatty()):
+        raise fail("Nobody can be asked here: --yes sends without, --dry-run shows the plan alone.", Exit.USAGE)
+    with _readable(file) as source:
+        plan = _plan(source, each=json and dry_run)
+        wanted = plan[Fate.NEW] + (plan[Fate.UNREADABLE] if unreadable else 0)
+        if dry_run:
+            _show_plan(plan, wanted, unreadable=unreadable, json=json)
+            return
+        if not json:
+            _show_plan(plan, wanted, unreadable=unreadable, json=False)
+        if wanted and asks and not typer.confirm(f"Send {counted(wanted, 'letter')}?", err=True):
+            err.print("Nothing was sent.")
+            return
+        came_of_it = _send(source, operator, unreadable=unreadable, each=json) if wanted else Counter()
+    _show_results(came_of_it, json=json)
+    if came_of_it.keys() - {(Outcome.ACCEPTED, None), (None, None)}:
+        raise typer.Exit(Exit.FOUND)
+
+
+def _plan(source: IO[bytes], *, each: bool) -> Counter[Fate]:
+    plan: Counter[Fate] = Counter()
+
+    async def work(access: Access) -> None:
+        async for arrival in judge(access, read_lines(source)):
+            plan[arrival.fate] += 1
+            if each:
+                print_json(_line_of(arrival))
+
+    operate(work)
+    return plan
+
+
+def _send(source: IO[bytes], operator: str, *, unreadable: bool, each: bool) -> Counter[tuple[str | None, str | None]]:
+    source.seek(0)
+    came_of_it: Counter[tuple[str | None, str | None]] = Counter()
+
+    async def work(access: Access) -> None:
+        async for brought in bring(access, read_lines(source), operator, unreadable=unreadable):
+            came_of_it[brought.outcome, brought.code] += 1
+            if each:
+                print_json(_result_of(brought))
+
+    operate(work)
+    return came_of_it
+
+
+@contextmanager
+def _readable(file: Path) -> Iterator[IO[bytes]]:
+    """The file, to be read twice: for the plan, and to send."""
+    if str(file) != "-":
+        try:
+            source = file.open("rb")
+        except OSError as error:
+            raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
+        with source:
+            yield source
+        return
+    with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as kept:
+        for line in sys.stdin.buffer:
+            kept.write(line)
+        kept.seek(0)
+        yield kept
+
+
+def _line_of(arrival: Arrival) -> dict[str, object]:
+    letter = arrival.letter
+    return {"letter": letter.id, "type": letter.type, "reason": letter.reason, "fate": arrival.fate}
+
+
+def _result_of(brought: Brought) -> dict[str, object]:
+    result = {"outcome": brought.outcome, "code": brought.code, "repeated": brought.repeated}
+    return {**_line_of(brought.arrival), **(result if brought.outcome else {})}
+
+
+def _show_plan(plan: Counter[Fate], wanted: int, *, unreadable: bool, json: bool) -> None:
+    if json:
+        print_json({"summary": {"letters": plan.total(), "to_send": wanted, "fates": dict(plan)}})
+        return
+    lines = (
+        (
+            f"{plan[fate]:,}",
+            "sent" if fate is Fate.NEW or (unreadable and fate is Fate.UNREADABLE) else "not sent",
+            text,
+        )
+        for fate, text in MEANINGS.items()
+        if plan[fate]
+    )
+    out.print(rows(table(">letters", "", "because"), lines))
+    if plan[Fate.UNREADABLE] and not unreadable:
+        out.print("--unreadable sends those too, to be edited here.", style="faint")
+
+
+def _show_results(came_of_it: Counter[tuple[str | None, str | None]], *, json: bool) -> None:
+    found = {pair: number for pair, number in came_of_it.items() if pair[0] is not None}
+    if json:
+        outcomes = [{"outcome": outcome, "code": code, "letters": number} for (outcome, code), number in found.items()]
+        print_json({"summary": {"sent": sum(found.values()), "outcomes": outcomes}})
+        return
+    if not found:
+        out.print("Nothing to send.")
+        return
+    out.print(f"\n{counted(sum(found.values()), 'letter')} sent:")
+    for (outcome, code), number in sorted(found.items(), key=lambda pair: -pair[1]):
+        style = {Outcome.ACCEPTED: "good", Outcome.DEAD_LETTER: "bad"}.get(Outcome(outcome or ""), "warn")
+        out.print(f"  {number:,} [{style}]{(outcome or '').replace('_', ' ')}[/] {escape(code or '')}")
+    if any(outcome == Outcome.REFUSED for outcome, _ in found):
+        say_next("What was refused:", "journal --outcome refused --since 1h", group="")
+    if any(outcome == Outcome.DEAD_LETTER for outcome, _ in found):
+        say_next("What is a dead letter here now:", "list --since 1h")
