@@ -68,12 +68,16 @@ def _target(file: Path | None) -> Iterator[IO[bytes]]:
         raise fail(f"{file} is there already: choose another name.", Exit.USAGE)
     part = file.with_name(f"{file.name}.part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWN), "wb") as target:
+        target = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWN), "wb")
+    except OSError as error:
+        raise fail(f"{part}: {error.strerror}", Exit.USAGE) from None
+    try:
+        with target:
             yield target
         part.rename(file)
     except OSError as error:
         if error.errno is None:  # a time-out of the servers
             raise
-        raise fail(f"{error.filename or part}: {error.strerror}", Exit.USAGE) from None
+        raise fail(f"{part}: {error.strerror}", Exit.USAGE) from None
     finally:
         part.unlink(missing_ok=True)

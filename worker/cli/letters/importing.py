@@ -128,7 +128,8 @@ def _result_of(brought: Brought) -> dict[str, object]:
 
 def _show_plan(plan: Counter[Fate], wanted: int, *, unreadable: bool, json: bool) -> None:
     if json:
-        print_json({"summary": {"letters": plan.total(), "to_send": wanted, "fates": dict(plan)}})
+        fates = {fate.value: number for fate, number in plan.items()}
+        print_json({"summary": {"letters": plan.total(), "to_send": wanted, "fates": fates}})
         return
     lines = (
         (
