@@ -63,7 +63,7 @@ def steps(query: dict[str, Any], limit: int) -> list[dict[str, Any]]:
                 "_id": {"fingerprint": "$fingerprint", "state": "$state"},
                 "letters": {"$sum": 1},
                 "subjects": {"$addToSet": {"$ifNull": ["$subject", "$$REMOVE"]}},
-                "oldest": {"$min": "$at"},
+                "oldest": {"$min": {"at": "$at", "lane": "$lane", "offset": "$offset"}},
                 "newest": {"$max": "$at"},
             }
         },
@@ -78,7 +78,7 @@ def steps(query: dict[str, Any], limit: int) -> list[dict[str, Any]]:
 
 
 async def _with_sample(access: Access, query: dict[str, Any], row: dict[str, Any]) -> Group:
-    of_group = {"$and": [{**row["_id"], "at": row["oldest"]}, query]}
+    of_group = {"$and": [{**row["_id"], **row["oldest"]}, query]}
     letter = await access.db[DEAD_LETTERS].find_one(of_group, {"reason": 1, "type": 1, "error": 1})
     letter = letter or {"_id": "", "reason": "", "type": None, "error": "settled meanwhile"}
     return Group(
@@ -88,7 +88,7 @@ async def _with_sample(access: Access, query: dict[str, Any], row: dict[str, Any
         error=letter["error"],
         letters=row["letters"],
         partnerships=row["subjects"],
-        oldest=row["oldest"],
+        oldest=row["oldest"]["at"],
         newest=row["newest"],
         sample=letter["_id"],
     )
