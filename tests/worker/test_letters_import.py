@@ -282,6 +282,16 @@ def test_a_dry_run_is_not_asked_again(here: Deployment, exported: Path) -> None:
     assert fates(here, only) == {"dry_run": 1}
 
 
+def test_what_is_older_than_what_was_decided_here_is_said(here: Deployment, exported: Path) -> None:
+    here.produce(messages.INVITATION, messages.invite("p-1", "acme", "another-invitation"))
+    here.wait_decided(["another-invitation"])
+
+    summary = bring_in(here, exported, "--dry-run", "--json").json[-1]["summary"]
+
+    assert (summary["fates"]["new"], summary["late"]) == (5, 4)
+    assert "4 letters to send are older" in bring_in(here, exported, "--dry-run").out
+
+
 def test_a_refusal_is_told_and_has_an_exit_code(here: Deployment, exported: Path) -> None:
     only = rewrite(exported, lambda line: line if line["command_id"] == "cancel-p-1" else None)
 

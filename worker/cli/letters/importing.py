@@ -5,6 +5,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Annotated
 
@@ -54,14 +55,14 @@ def import_(
     asks = not (dry_run or yes)
     if asks and (json or not sys.stdin.isatty()):
         raise fail("Nobody can be asked here: --yes sends without, --dry-run shows the plan alone.", Exit.USAGE)
+    sends = {Fate.NEW, Fate.UNREADABLE} if unreadable else {Fate.NEW}
     with _readable(file) as source:
-        plan = _plan(source, each=json and dry_run)
-        wanted = plan[Fate.NEW] + (plan[Fate.UNREADABLE] if unreadable else 0)
+        plan = _plan(source, sends, each=json and dry_run)
+        wanted = sum(plan.fates[fate] for fate in sends)
+        if dry_run or not json:
+            _show_plan(plan, sends, json=json)
         if dry_run:
-            _show_plan(plan, wanted, unreadable=unreadable, json=json)
             return
-        if not json:
-            _show_plan(plan, wanted, unreadable=unreadable, json=False)
         if wanted and asks and not typer.confirm(f"Send {counted(wanted, 'letter')}?", err=True):
             err.print("Nothing was sent.")
             return
@@ -71,12 +72,21 @@ def import_(
         raise typer.Exit(Exit.FOUND)
 
 
-def _plan(source: IO[bytes], *, each: bool) -> Counter[Fate]:
-    plan: Counter[Fate] = Counter()
+@dataclass(slots=True)
+class Plan:
+    """How many letters have which fate, and how many of those that would be sent come late."""
+
+    fates: Counter[Fate] = field(default_factory=Counter)
+    late: int = 0
+
+
+def _plan(source: IO[bytes], sends: set[Fate], *, each: bool) -> Plan:
+    plan = Plan()
 
     async def work(access: Access) -> None:
         async for arrival in judge(access, read_lines(source)):
-            plan[arrival.fate] += 1
+            plan.fates[arrival.fate] += 1
+            plan.late += arrival.late and arrival.fate in sends
             if each:
                 print_json(_line_of(arrival))
 
@@ -118,7 +128,13 @@ def _readable(file: Path) -> Iterator[IO[bytes]]:
 
 def _line_of(arrival: Arrival) -> dict[str, object]:
     letter = arrival.letter
-    return {"letter": letter.id, "type": letter.type, "reason": letter.reason, "fate": arrival.fate}
+    return {
+        "letter": letter.id,
+        "type": letter.type,
+        "reason": letter.reason,
+        "fate": arrival.fate,
+        "late": arrival.late,
+    }
 
 
 def _result_of(brought: Brought) -> dict[str, object]:
@@ -126,23 +142,22 @@ def _result_of(brought: Brought) -> dict[str, object]:
     return {**_line_of(brought.arrival), **(result if brought.outcome else {})}
 
 
-def _show_plan(plan: Counter[Fate], wanted: int, *, unreadable: bool, json: bool) -> None:
+def _show_plan(plan: Plan, sends: set[Fate], *, json: bool) -> None:
     if json:
-        fates = {fate.value: number for fate, number in plan.items()}
-        print_json({"summary": {"letters": plan.total(), "to_send": wanted, "fates": fates}})
+        fates = {fate.value: number for fate, number in plan.fates.items()}
+        print_json({"summary": {"letters": plan.fates.total(), "fates": fates, "late": plan.late}})
         return
     lines = (
-        (
-            f"{plan[fate]:,}",
-            "sent" if fate is Fate.NEW or (unreadable and fate is Fate.UNREADABLE) else "not sent",
-            text,
-        )
+        (f"{plan.fates[fate]:,}", "sent" if fate in sends else "not sent", text)
         for fate, text in MEANINGS.items()
-        if plan[fate]
+        if plan.fates[fate]
     )
     out.print(rows(table(">letters", "", "because"), lines))
-    if plan[Fate.UNREADABLE] and not unreadable:
+    if plan.fates[Fate.UNREADABLE] and Fate.UNREADABLE not in sends:
         out.print("--unreadable sends those too, to be edited here.", style="faint")
+    if plan.late:
+        late = f"{counted(plan.late, 'letter')} to send are older than what was decided here of the same partnership."
+        out.print(late, style="warn")
 
 
 def _show_results(came_of_it: Counter[tuple[str | None, str | None]], *, json: bool) -> None:

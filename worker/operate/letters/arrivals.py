@@ -1,6 +1,7 @@
 """What would become of exported letters here: by what this journal and these dead letters know of them already."""
 
 from collections.abc import AsyncIterator, Iterable
+from datetime import datetime
 from enum import StrEnum
 from itertools import islice
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, finger
 from worker.decode import Item, Readable
 from worker.journal import Outcome
 from worker.letters.sight import item_of
+from worker.mongo.client import awaited
 from worker.mongo.collections import DEAD_LETTERS, JOURNAL
 from worker.operate.access import Access
 from worker.operate.letters.lines import Carried
@@ -39,17 +41,17 @@ class Fate(StrEnum):
 
 
 class Arrival(NamedTuple):
-    """A letter from elsewhere, and what it is here. `topic`: where its record belongs; None where nowhere."""
+    """A letter from elsewhere, and what it is here.
+
+    `topic`: where its record belongs; None where nowhere. `late`: something about its partnership was decided
+    here since.
+    """
 
     letter: Carried
     item: Item
     fate: Fate
     topic: TopicName | None
-
-    @property
-    def origin(self) -> str:
-        """The id of the letter that it first was."""
-        return origin_of(self.letter)
+    late: bool
 
     @property
     def partner(self) -> str | None:
@@ -76,7 +78,8 @@ async def judge(access: Access, letters: Iterable[Carried]) -> AsyncIterator[Arr
         known = await _known(access, some)
         for letter, item in some:
             topic = _topic(letter, item)
-            yield Arrival(letter, item, _fate(letter, item, topic, known), topic)
+            late = letter.subject in known.last and known.last[letter.subject] > letter.at
+            yield Arrival(letter, item, _fate(letter, item, topic, known), topic, late)
 
 
 def _stored(letter: Carried) -> dict[str, Any]:
@@ -99,10 +102,14 @@ def _topic(letter: Carried, item: Item) -> TopicName | None:
 
 
 class _Known(NamedTuple):
-    """What this deployment knows: journal entries by command id, letters by id and by what they were elsewhere."""
+    """What this deployment knows."""
 
     entries: dict[str, dict[str, Any]]
+    """Command id → digest and outcome."""
     states: dict[str, str]
+    """Id of a letter, here or where it comes from → its state here."""
+    last: dict[str | None, datetime]
+    """Subject → when something about it was decided last."""
 
 
 async def _known(access: Access, some: list[tuple[Carried, Item]]) -> _Known:
@@ -121,7 +128,10 @@ async def _known(access: Access, some: list[tuple[Carried, Item]]) -> _Known:
     async for found in letters.find(alike, {"state": 1, "headers": 1}):
         origin = header(found["headers"], IMPORTED_HEADER) or b""
         states[origin.decode("utf-8", "replace")] = found["state"]
-    return _Known(by_id, states)
+    subjects = [letter.subject for letter, _ in some if letter.subject is not None]
+    newest = [{"$match": {"subject": {"$in": subjects}}}, {"$group": {"_id": "$subject", "at": {"$max": "$at"}}}]
+    decided = await awaited(access.db[JOURNAL].aggregate(newest))
+    return _Known(by_id, states, {row["_id"]: row["at"] async for row in decided})
 
 
 def _fingerprint(item: Item) -> str | None:

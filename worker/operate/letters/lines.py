@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Iterable, Iterator
+from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
@@ -70,7 +71,9 @@ class Carried(BaseModel):
     id: str
     state: str
     reason: str
+    at: datetime
     type: str | None
+    subject: str | None
     source: Place
     key: Bytes | None
     value: Bytes | None
