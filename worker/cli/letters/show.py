@@ -113,7 +113,8 @@ def _holds(seen: Looked) -> str | None:
     if blocks is None:
         return "nobody" if seen.letter["state"] == OPEN else None
     kind, _, name = blocks.partition(":")
-    whom = f"partner {name} with all its partnerships" if kind == "partner" else f"partnership {name}"
+    whose, _, _ = name.partition("\t")  # a partnership's with its partner
+    whom = f"partner {whose} with all its partnerships" if kind == "partner" else f"partnership {whose}"
     waits = f"{counted(seen.waiting, 'letter')} parked behind it" if seen.waiting else "nothing waits yet"
     return f"{whom}: {waits}"
 

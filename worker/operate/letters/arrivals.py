@@ -73,8 +73,9 @@ async def judge(access: Access, letters: Iterable[Carried]) -> AsyncIterator[Arr
     id; it is known by the letter that it was.
     """
     secrets = Secrets(access.settings.secret.get_secret_value())
+    lane_log = access.settings.topic(TopicName.LANES)
     left = iter(letters)
-    while some := [(letter, item_of(_stored(letter), secrets)) for letter in islice(left, AT_ONCE)]:
+    while some := [(letter, item_of(_stored(letter), secrets, lane_log)) for letter in islice(left, AT_ONCE)]:
         known = await _known(access, some)
         for letter, item in some:
             topic = _topic(letter, item)
@@ -86,7 +87,8 @@ def _stored(letter: Carried) -> dict[str, Any]:
     """As MongoDB had it, as far as decoding needs it."""
     return {
         "source": letter.source.model_dump(),
-        "offset": letter.source.offset,
+        "lane": 0,
+        "offset": 0,
         "key": letter.key,
         "value": letter.value,
         "headers": letter.headers,

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from contracts.registry import INTERNAL, ORDERS
+from contracts.topics import TopicName
 from worker.dead_letters import OPEN, PARKED
 from worker.decode import Item, Readable
 from worker.letters.orders import REPLAYS_MAX
@@ -78,7 +79,8 @@ class Looked:
 async def look(access: Access, letter_id: str) -> Looked:
     """Everything about a letter. Raises WrongRequest where there is none of this id, or several."""
     letter = await find_letter(access, letter_id)
-    item = item_of(letter, Secrets(access.settings.secret.get_secret_value()))
+    secrets = Secrets(access.settings.secret.get_secret_value())
+    item = item_of(letter, secrets, access.settings.topic(TopicName.LANES))
     before = await Letters(access.db).before(None, keys_before(letter, item), letter["offset"], letter["_id"])
     behind = _behind(letter)
     waiting, first = 0, []
