@@ -1,5 +1,6 @@
 """A dead letter is decided anew after a mended release; what waited behind it goes through in its order (P2, P3)."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +10,9 @@ from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.orders import give, give_all, letter, states
 from tests.support.waiting import wait_until
+from worker.operate.access import access
+from worker.operate.verify.report import Difference
+from worker.operate.verify.run import verify
 
 BROKEN = "tests.support.broken_handlers"
 
@@ -93,7 +97,7 @@ def test_the_same_command_sent_again_is_a_repeat_before_and_after_the_replay(fai
 
 def test_one_that_fails_again_stays_open_and_what_waits_stays(failed: Deployment) -> None:
     """Under the release that failed: counted, its error noted, and after five of them it must be said twice."""
-    failed.start_worker(BROKEN, "raise-for", "p-1")
+    failed.start_worker(BROKEN, "raise-for", "p-1").wait_ready(60)
 
     codes = [give(failed, "replay", "invite-p-1").code for _ in range(6)]
 
@@ -161,3 +165,36 @@ def test_one_that_waited_and_fails_is_open_and_holds_the_rest(failed: Deployment
     reasons = [dict(record.headers())["dead-letter-reason"] for record in failed.read("partnership.dead-letters")]
     assert reasons.count(b"HANDLER_FAILED") == 2
     assert_sound(failed)
+
+
+def differences(deployment: Deployment) -> list[Difference]:
+    found: list[Difference] = []
+
+    async def compare() -> None:
+        async with access(deployment.settings()) as connected:
+            await verify(connected, tell=found.append)
+
+    asyncio.run(compare())
+    return found
+
+
+def test_verify_knows_what_came_of_a_replay_when_retention_took_all_before_it(failed: Deployment) -> None:
+    """Such an entry has not the command's id, by which the first record that is left is looked up."""
+    ends = failed.operator.ends("partnership.lifecycle.events")
+    failed.start_worker()
+    give(failed, "replay", "invite-p-1")
+
+    failed.operator.delete_records("partnership.lifecycle.events", ends)
+
+    assert differences(failed) == []
+
+
+def test_verify_knows_the_second_record_of_a_letter_when_retention_took_the_first(failed: Deployment) -> None:
+    """The one that waited is on the topic again with its own reason, once it was decided and failed."""
+    ends = failed.operator.ends("partnership.dead-letters")
+    failed.start_worker(BROKEN, "raise-for", "p-1").wait_ready(60)
+    assert give(failed, "discard", "invite-p-1").result["let_go"] == {"failed": 1}
+
+    failed.operator.delete_records("partnership.dead-letters", ends)
+
+    assert differences(failed) == []

@@ -1,5 +1,6 @@
 """What a lane published on one partition of one topic, read from the journal in log order."""
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,12 +11,13 @@ import orjson
 from contracts.topics import TopicName
 from worker.encode import with_token
 from worker.mongo.client import awaited
-from worker.mongo.collections import JOURNAL
+from worker.mongo.collections import DEAD_LETTERS, JOURNAL
 from worker.records import Headers, Outgoing
 from worker.secrets import Secrets
 
 ENTRIES_AT_ONCE = 500
 LETTER_ID_HEADER = "dead-letter-id"
+LETTER_REASON_HEADER = "dead-letter-reason"
 NO_STEP = -1
 
 Place = tuple[int, int, int]
@@ -136,7 +138,9 @@ def identity(topic: TopicName, value: bytes | None, headers: Headers) -> tuple[s
     if topic is TopicName.DEAD_LETTERS:
         found = [text for name, text in headers if name == LETTER_ID_HEADER and text]
         letter = found[-1].decode("utf-8", "replace") if found else None
-        return (letter, letter) if letter else None
+        # One that waited is there again when it fails, with its own reason.
+        reasons = [text for name, text in headers if name == LETTER_REASON_HEADER and text]
+        return (letter, f"{letter} {reasons[-1]!r}" if reasons else letter) if letter else None
     try:
         said = orjson.loads(value or b"")["id"]
         entry, _, number = said.rpartition(":")
@@ -164,6 +168,12 @@ async def entries_of(db: Any, topic: TopicName, entry_id: str) -> AsyncIterator[
     """The journal entries that a record with this id can come from."""
     async for entry in db[JOURNAL].find({"_id": entry_id}, projection_of(topic)):
         yield entry
+    # What came of a letter was entered under the ids of the orders that decided it.
+    letter = await db[DEAD_LETTERS].find_one({"_id": entry_id}, {"history.order": 1})
+    for done in letter.get("history", ()) if letter else ():
+        steps = {"_id": {"$regex": f"^{re.escape(done['order'])}:[0-9]+$"}, "replay_of": entry_id}
+        async for entry in db[JOURNAL].find(steps, projection_of(topic)):
+            yield entry
 
 
 async def first_after(db: Any, lane: int, published: int, at: datetime) -> int:
