@@ -20,10 +20,10 @@ SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
 	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
-.PHONY: help setup check fix test demo bench up down run schemas mutation requirements lock chaos
+.PHONY: help setup check fix test demo bench up down run schemas mutation requirements lock chaos chaos-controls
 
 help: ## This table
-	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 setup: $(READY) ## Make .venv with the locked dependencies (once; again when they change)
 
@@ -61,6 +61,9 @@ bench: setup ## Speed beside the usual handler and the floor, on the real server
 
 chaos: setup ## Kill everything under load, and judge (SEED=1 MINUTES=10 COMMANDS=100000)
 	$(PY) -m tests.chaos --minutes $(or $(MINUTES),2) --commands $(or $(COMMANDS),20000) $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-controls: setup ## See each check of that judge find a worker that is broken on purpose
+	$(PY) -m tests.chaos controls
 
 up: setup ## Start servers that stay, and print where they are
 	$(PY) -m worker.servers up
