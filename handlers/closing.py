@@ -36,8 +36,7 @@ def record_step(scene: Scene, command: RecordClosingStep) -> Decision:
     recorded = ClosingStepRecorded(
         **scene.standing, step=command.step, outcome=outcome, private=Why(reason=command.reason or "")
     )
-    finished = outcome in ("done", "waived") and command.step != "restore"
-    return Accepted((recorded, *(completed(scene, command.step) if finished else ())))
+    return Accepted((recorded, *(completed(scene, command.step) if outcome in ("done", "waived") else ())))
 
 
 def _state_of(partnership: Partnership, step: StepName) -> StepState | None:

@@ -30,7 +30,7 @@ from contracts.terms import (
     Purpose,
     Side,
 )
-from handlers.states import Draft, State
+from handlers.states import Draft, Misses, State
 
 SEQUENCE_NAMES = {
     "partnership.lifecycle.events": "lifecycle",
@@ -197,6 +197,7 @@ class Partnership(Document):
     drafts: dict[Side, Draft] = Field(default_factory=dict)
     codes: Count = 0
     """How many codes were ever sent: no code is ever valid again."""
+    misses: dict[Side, Misses] = Field(default_factory=dict)
     waived: tuple[BlockItem, ...] = ()
     bill: FinalBill | None = None
     export: DataExport | None = None

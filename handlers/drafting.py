@@ -38,7 +38,8 @@ def check(scene: Scene, command: CheckTermination) -> Decision:
         return side
     if isinstance(state, Stalled):
         return Accepted((_answer(scene, customer, side, state.items), *recheck(scene, state, customer)))
-    draft = scene.partnership.drafts.get(side)
+    found = open_draft(scene, side)
+    draft = found if isinstance(found, Draft) else None
     details = _added(draft.details if draft else TerminationDetails(), command)
     rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side)
     items = scene.blocks(customer, rules, details)

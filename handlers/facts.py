@@ -122,7 +122,7 @@ def apply_agreement(scene: Scene, command: ApplyAgreement) -> Decision:
 def grant_extra_request(documents: Documents, message: CommandMessage, command: GrantExtraRequest) -> Decision:
     """R62, C4: more through a ticket."""
     customer = documents.customer
-    if customer is None:
+    if customer is None or message.subject != message.partner_id:
         return Rejected(RejectionCode.NOT_FOUND, {"customer_id": message.subject})
     if refusal := no_reason(command.reason):
         return refusal
@@ -138,6 +138,8 @@ def report_customer_standing(
     documents: Documents, message: CommandMessage, command: ReportCustomerStanding
 ) -> Decision:
     """R6, R7, R44, R63 to R69: each fact as of its own time, those about dealings for each partner."""
+    if message.subject != message.partner_id:  # in another lane its events would come out of order
+        return Rejected(RejectionCode.NOT_FOUND, {"customer_id": message.partner_id})
     known = (
         {(fact.name, fact.partner_id): fact.as_of for fact in documents.customer.facts} if documents.customer else {}
     )

@@ -157,6 +157,7 @@ def _purged(_: Partnership, __: PersonalDataPurged, at: datetime) -> Fields:
         "bill": None,
         "export": None,
         "notices": (),
+        "misses": {},
         "linked": False,
     }
 

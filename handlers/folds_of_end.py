@@ -39,6 +39,7 @@ from handlers.states import (
     Draft,
     Ending,
     InNotice,
+    Misses,
     PendingDecision,
     Stalled,
     Terminated,
@@ -93,15 +94,20 @@ def _code_sent(partnership: Partnership, event: VerificationCodeSent, _: datetim
 
 
 def _code_failed(partnership: Partnership, event: VerificationCodeFailed, _: datetime) -> Fields:
-    code = partnership.drafts[event.by].code
-    if code is None:
-        return {}
-    attempts = 0 if event.locked_until else code.attempts + 1
-    return _draft(partnership, event.by, code=code.but(attempts=attempts, locked_until=event.locked_until))
+    """After the lock one begins anew."""
+    number = 0 if event.locked_until else partnership.misses.get(event.by, Misses()).number + 1
+    return {"misses": partnership.misses | {event.by: Misses(number=number, locked_until=event.locked_until)}}
+
+
+def _code_accepted(partnership: Partnership, event: VerificationCodeAccepted, _: datetime) -> Fields:
+    return {"misses": {side: misses for side, misses in partnership.misses.items() if side != event.by}}
 
 
 def _discarded(partnership: Partnership, event: TerminationDraftDiscarded, _: datetime) -> Fields:
-    return {"drafts": _without(partnership, event.by)}
+    """What was waived was waived for this one; unless there is another one that it may have been meant for."""
+    left = _without(partnership, event.by)
+    goes_on = left or isinstance(partnership.state, Ending)
+    return {"drafts": left, "waived": partnership.waived if goes_on else ()}
 
 
 # ------------------------------------------------------------------------------------------------------------- the case
@@ -207,7 +213,7 @@ FOLDS_OF_END: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]] 
     TerminationConfirmed: _confirmed,
     VerificationCodeSent: _code_sent,
     VerificationCodeFailed: _code_failed,
-    VerificationCodeAccepted: no_change,
+    VerificationCodeAccepted: _code_accepted,
     TerminationDraftDiscarded: _discarded,
     TerminationSubmitted: _submitted,
     TerminationDecisionRequested: no_change,

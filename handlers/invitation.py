@@ -37,7 +37,7 @@ def open_invitation(scene: Scene, command: OpenInvitation) -> Decision:
         return not_allowed(scene.partnership)
     right = scene.token("invitation", scene.id, state.links)
     if not hmac.compare_digest(command.token.encode(), right.encode()):
-        return Rejected(RejectionCode.TOKEN_INVALID)
+        return Rejected(RejectionCode.TOKEN_INVALID, {"latest_link": state.links})
     if expired := expired_by(scene, state):
         return expired
     stage = "opened" if state.stage == "sent" else state.stage

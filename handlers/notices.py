@@ -73,7 +73,7 @@ from contracts.templates import TEMPLATES, TemplateName
 from contracts.terms import Initiator
 from handlers.documents import Customer, Documents, Partner, Partnership, other_side
 from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
-from handlers.states import Invited
+from handlers.states import Ending, Invited
 
 Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
 
@@ -121,6 +121,11 @@ def _decider(event: Event, _: Partnership) -> tuple[Initiator, ...]:
 def _drafter(event: Event, _: Partnership) -> tuple[Initiator, ...]:
     """A draft is nobody else's business."""
     return (cast("TerminationDrafted", event).by,)
+
+
+def _concerned(_: Event, partnership: Partnership) -> tuple[Initiator, ...]:
+    """Both; but while there are only drafts, whoever has one."""
+    return ("partner", "customer") if isinstance(partnership.state, Ending) else tuple(partnership.drafts)
 
 
 def _activation(event: Event) -> TemplateName:
@@ -177,7 +182,7 @@ NOTICES: dict[type[Event], Notice] = {
     TerminationRejected: Notice("termination_rejected", _both),
     TerminationWithdrawn: Notice("termination_withdrawn", _both),
     TerminationStalled: Notice("termination_stalled", _both),
-    BlockWaived: Notice("block_waived", _both),
+    BlockWaived: Notice("block_waived", _concerned),
     PartnershipTerminated: Notice("partnership_terminated", _both),
     ClosingStalled: Notice("closing_stalled", _platform),
     ClosingCompleted: Notice("closing_completed", _both),

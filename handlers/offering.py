@@ -158,8 +158,8 @@ def _may_not_be_invited(customer: Customer, partner: Partner, policy: Policy) ->
 # ---------------------------------------------------------------------------------------------------------- afterwards
 
 
-def resend(scene: Scene, command: ResendInvitation) -> Decision:
-    """R17: again, with a new link. Whoever came in by the old one and was not verified is outside again."""
+def resend(scene: Scene, command: ResendInvitation) -> Decision:  # noqa: PLR0911 - a line for each rule
+    """R3, R4, R17: again, with a new link. Whoever came in by the old one and was not verified is outside again."""
     state = scene.partnership.state
     if not isinstance(state, Invited):
         return not_allowed(scene.partnership)
@@ -167,6 +167,8 @@ def resend(scene: Scene, command: ResendInvitation) -> Decision:
         return not_the_turn_of("partner")
     if expired := expired_by(scene, state):
         return expired
+    if refusal := partner_may_bind(scene.partner):
+        return refusal
     if state.links > state.rules.resends_max:
         return Rejected(RejectionCode.RESEND_LIMIT, {"resends_max": state.rules.resends_max})
     if command.channel is not None and (refusal := _not_official(command.channel, scene.policy)):

@@ -29,7 +29,7 @@ def _match(scene: Scene, given: OnBehalf) -> bool:
         return False
     else:
         account_id, email = scene.customer.id, scene.customer.registered_email
-    return given.account_id == account_id and _normal(given.registered_email) == _normal(email)
+    return given.account_id == account_id and _normal(given.registered_email) == _normal(email) != ""
 
 
 def _normal(email: str) -> str:

@@ -100,11 +100,16 @@ Living = Annotated[Active | Suspended, Field(discriminator="status")]
 
 
 class Code(Contract):
-    """The verification code that was sent last, and how often it was missed (R77)."""
+    """The verification code that was sent last (R77)."""
 
     number: Count
     expires_at: Moment
-    attempts: Count = 0
+
+
+class Misses(Contract):
+    """Wrong codes of one side in a row (R77). They outlive its draft: else a new one would be a way round the lock."""
+
+    number: Count = 0
     locked_until: Moment | None = None
 
 

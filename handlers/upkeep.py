@@ -21,11 +21,12 @@ from contracts.events.upkeep import (
     PermissionsConfigured,
 )
 from contracts.rejections import RejectionCode
+from contracts.terms import Side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Partnership
 from handlers.guards import no_reason, not_allowed, own_side
 from handlers.scene import Scene, Standing
-from handlers.states import Active, Ending, Purged, Suspended, Terminated
+from handlers.states import Active, Ending, Purged, Suspended
 
 
 def living(partnership: Partnership) -> Active | Suspended | Rejected:
@@ -74,9 +75,10 @@ def assign_contacts(scene: Scene, command: AssignContacts) -> Decision:
 
 
 def record_business_data(scene: Scene, command: RecordBusinessData) -> Decision:
-    """R34: also of the last period of a partnership that has ended."""
-    if not isinstance(scene.partnership.state, Active | Suspended | Ending | Terminated):
-        return not_allowed(scene.partnership)
+    """R34; R118: of a partnership that has ended nothing changes any longer."""
+    bond = living(scene.partnership)
+    if isinstance(bond, Rejected):
+        return bond
     business = BusinessPeriod(
         period=command.period, amount=command.amount, currency=command.currency, orders=command.orders
     )
@@ -112,14 +114,24 @@ def resume(scene: Scene, command: ResumePartnership) -> Decision:
 def hide(scene: Scene, command: HidePartnership) -> Decision:
     """R119: each side for itself, at any time; the partnership does not change by it."""
     side = own_side(command.actor)
-    if side in scene.partnership.hidden_by or isinstance(scene.partnership.state, Purged):
-        return not_allowed(scene.partnership)
+    if refusal := _not_on_the_screen(scene, side, hidden=True):
+        return refusal
     return Accepted((PartnershipHidden(**scene.standing, side=side),))
 
 
 def show(scene: Scene, command: ShowPartnership) -> Decision:
     """C5."""
     side = own_side(command.actor)
-    if side not in scene.partnership.hidden_by or isinstance(scene.partnership.state, Purged):
-        return not_allowed(scene.partnership)
+    if refusal := _not_on_the_screen(scene, side, hidden=False):
+        return refusal
     return Accepted((PartnershipShown(**scene.standing, side=side),))
+
+
+def _not_on_the_screen(scene: Scene, side: Side, *, hidden: bool) -> Rejected | None:
+    """Of what was purged there is no card, and what is `hidden` (or not) already cannot become so."""
+    if isinstance(scene.partnership.state, Purged):
+        return not_allowed(scene.partnership)
+    if (side in scene.partnership.hidden_by) is not hidden:
+        return None
+    status = scene.partnership.state.status
+    return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"status": status, "hidden": hidden})

@@ -14,7 +14,7 @@ from handlers.decision import Accepted, Decision, Rejected
 from handlers.guards import not_allowed
 from handlers.requesting import open_draft, side_of
 from handlers.scene import Scene
-from handlers.states import Active, Code, Draft, Ending, Suspended
+from handlers.states import Active, Draft, Ending, Misses, Suspended
 from handlers.submission import submit
 
 DIGITS = 6
@@ -40,11 +40,11 @@ def send_code(scene: Scene, command: SendVerificationCode) -> Decision:
     if isinstance(found, Rejected):
         return found
     side, draft = found
-    if refusal := _locked(scene, draft.code):
+    if refusal := _locked(scene, side):
         return refusal
     left = scene.policy.codes_max - draft.codes - 1
     if left < 0:
-        return Rejected(RejectionCode.CODE_LOCKED, {"codes_max": scene.policy.codes_max})
+        return Rejected(RejectionCode.CODE_LOCKED, {"codes_max": scene.policy.codes_max, "use": "WithdrawTermination"})
     sent = VerificationCodeSent(
         **scene.standing,
         by=side,
@@ -62,7 +62,7 @@ def submit_code(scene: Scene, command: SubmitVerificationCode) -> Decision:  # n
         return found
     side, draft = found
     code = draft.code
-    if refusal := _locked(scene, code):
+    if refusal := _locked(scene, side):
         return refusal
     if code is None or scene.now >= code.expires_at:
         return Rejected(RejectionCode.CODE_EXPIRED, {"sent": code is not None})
@@ -71,15 +71,15 @@ def submit_code(scene: Scene, command: SubmitVerificationCode) -> Decision:  # n
         return Rejected(RejectionCode.CODE_WRONG, {"digits": DIGITS})
     right = shown(CODE, scene.token(CODE, scene.id, code.number))
     if not hmac.compare_digest(given.encode(), right.encode()):
-        return Accepted((_missed(scene, side, code),))
+        return Accepted((_missed(scene, side),))
     submitted = submit(scene, side, draft)
     if isinstance(submitted, Rejected):
         return submitted
     return Accepted((VerificationCodeAccepted(**scene.standing, by=side), *submitted))
 
 
-def _missed(scene: Scene, side: Side, code: Code) -> VerificationCodeFailed:
-    left = scene.policy.code_attempts - code.attempts - 1
+def _missed(scene: Scene, side: Side) -> VerificationCodeFailed:
+    left = scene.policy.code_attempts - _misses(scene, side).number - 1
     until = scene.now + timedelta(minutes=scene.policy.code_lock_minutes)
     return VerificationCodeFailed(
         **scene.standing, by=side, attempts_left=max(0, left), locked_until=None if left > 0 else until
@@ -103,8 +103,12 @@ def _draft_that_needs_one(
     return side, draft
 
 
-def _locked(scene: Scene, code: Code | None) -> Rejected | None:
-    until = code.locked_until if code else None
+def _misses(scene: Scene, side: Side) -> Misses:
+    return scene.partnership.misses.get(side, Misses())
+
+
+def _locked(scene: Scene, side: Side) -> Rejected | None:
+    until = _misses(scene, side).locked_until
     if until is None or scene.now >= until:
         return None
     return Rejected(RejectionCode.CODE_LOCKED, {"until": to_milliseconds(until)})

@@ -1,7 +1,8 @@
 """Breaks one guard after another and asks the tests whether they notice: `python -m tests.mutation [module ...]`.
 
-A guard is the condition of an `if`, a comparison, or an `and`/`or` in handlers/. Each is turned into its opposite or
-its neighbour; a mutant that no test notices survives. `EVERY=10` tries each tenth only.
+A guard is the condition of an `if`, of a `case` or of a comprehension, a comparison, or an `and`/`or` in handlers/.
+Each is turned into its opposite or its neighbour; a mutant that no test notices survives. `EVERY=10` tries each tenth
+only.
 
 The tests are collected once, and run once to see which functions each of them reaches. Then each mutant is a fork of
 this process in which one function has other code, and only the tests that reach it run, up to the first that fails.
@@ -38,9 +39,6 @@ NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.In: ast.NotIn,
     ast.NotIn: ast.In,
 }
-UNREACHABLE = ("customer is None", "scene.customer is None", "NOTHING")
-"""Guards for the type checker: what they are against cannot come about, so no test can."""
-
 HANDLERS = f"{Path('handlers').resolve()}/"
 Place = tuple[str, str, int]
 """Module, qualified name and first line of a function."""
@@ -58,30 +56,35 @@ class Mutant(NamedTuple):
 def guards(tree: ast.Module) -> Iterator[tuple[int, str]]:
     """(number, what is done to it) of each mutant of a module."""
     for number, node in enumerate(ast.walk(tree)):
-        if isinstance(node, ast.If | ast.IfExp) and not _for_types_only(node.test):
-            yield number, "not"
-        if isinstance(node, ast.Compare) and not _for_types_only(node):
-            yield number, "compare"
-        if isinstance(node, ast.BoolOp) and not _for_types_only(node):
-            yield number, "bool"
-
-
-def _for_types_only(node: ast.expr) -> bool:
-    """Also `text or ""`, which is a default and no guard."""
-    if isinstance(node, ast.BoolOp) and isinstance(node.values[-1], ast.Constant):
-        return True
-    return any(text in ast.unparse(node) for text in UNREACHABLE)
+        match node:
+            case ast.If() | ast.IfExp():
+                yield number, "not"
+            case ast.match_case(guard=ast.expr()):
+                yield number, "case not"
+            case ast.comprehension(ifs=[_, *_]):
+                yield number, "for not"
+            case ast.Compare():
+                yield number, "compare"
+            case ast.BoolOp() if not isinstance(node.values[-1], ast.Constant):  # `text or ""` is a default
+                yield number, "bool"
+            case _:
+                pass
 
 
 def mutant(path: Path, number: int, how: str) -> Mutant:
     """The module with one guard broken, its lines where they were."""
     tree = ast.parse(path.read_text(encoding="utf-8"))
     node = next(node for at, node in enumerate(ast.walk(tree)) if at == number)
-    line = getattr(node, "lineno", 0)
-    what = f"line {line}: {how} {ast.unparse(getattr(node, 'test', node))}"
+    broken = _condition(node)
+    line = getattr(broken, "lineno", 0)
+    what = f"line {line}: {how} {ast.unparse(broken)}"
     match node:
         case ast.If() | ast.IfExp():
-            node.test = ast.copy_location(ast.UnaryOp(ast.Not(), node.test), node.test)
+            node.test = _opposite(node.test)
+        case ast.match_case():
+            node.guard = _opposite(broken)
+        case ast.comprehension():
+            node.ifs[0] = _opposite(broken)
         case ast.Compare():
             node.ops[0] = NEIGHBOURS[type(node.ops[0])]()
         case ast.BoolOp():
@@ -90,6 +93,24 @@ def mutant(path: Path, number: int, how: str) -> Mutant:
             raise ValueError(what)
     code = compile(ast.fix_missing_locations(tree), str(path.resolve()), "exec")
     return Mutant(path, what, code, _function_at(path, code, line))
+
+
+def _condition(node: ast.AST) -> ast.expr:
+    match node:
+        case ast.If() | ast.IfExp():
+            return node.test
+        case ast.match_case(guard=ast.expr() as guard):
+            return guard
+        case ast.comprehension():
+            return node.ifs[0]
+        case ast.expr():
+            return node
+        case _:
+            raise ValueError(ast.dump(node))
+
+
+def _opposite(condition: ast.expr) -> ast.expr:
+    return ast.copy_location(ast.UnaryOp(ast.Not(), condition), condition)
 
 
 def _function_at(path: Path, module: CodeType, line: int) -> Place | None:

@@ -38,7 +38,13 @@ from worker.settings import Settings
 
 LOOK_SECONDS = 1.0
 AT_ONCE = 500
-"""Partnerships looked at in one go: after a day of downtime thousands are due, and lanes take them in batches."""
+"""Partnerships sent in one go: after a day of downtime thousands are due, and lanes take them in batches."""
+
+ON_THEIR_WAY_MAX = 20_000
+"""So many are remembered; while the lanes have not come to them, no more are sent."""
+
+LOOKED_AT = {"partner_id": 1, "next_due_at": 1, "sequences.lifecycle": 1}
+"""Of a partnership that is on its way already, which is looked at again each second. The whole is read once."""
 
 AGAIN_SECONDS = 60.0
 AGAIN_SECONDS_MAX = 3600.0
@@ -48,6 +54,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(slots=True)
 class _Sent:
+    """What a partnership was when its deadlines were sent; once it is something else, it is looked at anew."""
+
+    mark: tuple[datetime, int]
     at: float
     again_after: float
 
@@ -99,15 +108,15 @@ class Scheduler:
         # A command's answer has no time zone, whatever the client's options say; it is UTC.
         now = (await self._client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
         # Beyond those that are on their way already: else they would hide the others.
-        found = await self._find_due(now, AT_ONCE + len(self._sent))
-        due = [
-            (partnership, deadline) for partnership in map(_partnership, found) for deadline in _due(partnership, now)
-        ]
-        waiting = {deadline_id(partnership.id, deadline) for partnership, deadline in due}
-        self._sent = {key: sent for key, sent in self._sent.items() if key in waiting}
-        fresh = [(partnership, deadline) for partnership, deadline in due if self._is_to_send(partnership.id, deadline)]
+        found = await self._find_due(now, min(AT_ONCE + len(self._sent), ON_THEIR_WAY_MAX))
+        marks = {row["_id"]: _mark(row) for row in found}
+        self._sent = {key: sent for key, sent in self._sent.items() if marks.get(key) == sent.mark}
+        fresh = [key for key in marks if self._is_to_send(key)][:AT_ONCE]
         if fresh:
-            await self._append(fresh, now)
+            whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": fresh}}).to_list(None)
+            await self._append([document_of(Partnership, fields) for fields in whole], now)
+            for key in fresh:
+                self._note_sent(key, marks[key])
         return len(fresh)
 
     async def _find_due(self, now: datetime, limit: int) -> list[dict[str, Any]]:
@@ -115,32 +124,38 @@ class Scheduler:
 
         Their lanes would do nothing, and one that is let go must not find its deadline in a long pause.
         """
-        query = {"next_due_at": {"$lte": now}}
-        partnerships = self._db[PARTNERSHIPS]
+        due = self._db[PARTNERSHIPS].find({"next_due_at": {"$lte": now}}, LOOKED_AT).sort("next_due_at", 1)
         if await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is None:
-            return await partnerships.find(query).sort("next_due_at", 1).limit(limit).to_list(None)
-        ids: list[str] = []
-        looked_at: dict[str, tuple[str, ...]] = {}
-        async for row in partnerships.find(query, {"partner_id": 1}).sort("next_due_at", 1):
-            looked_at[row["_id"]] = keys_of(row["_id"], row["partner_id"])
+            return await due.limit(limit).to_list(None)
+        found: list[dict[str, Any]] = []
+        looked_at: list[dict[str, Any]] = []
+        async for row in due:
+            looked_at.append(row)
             if len(looked_at) >= AT_ONCE:
-                ids += await self._unblocked(looked_at)
-                looked_at = {}
-                if len(ids) >= limit:
+                found += await self._unblocked(looked_at)
+                looked_at = []
+                if len(found) >= limit:
                     break
-        ids += await self._unblocked(looked_at)
-        return await partnerships.find({"_id": {"$in": ids[:limit]}}).sort("next_due_at", 1).to_list(None)
+        found += await self._unblocked(looked_at)
+        return found[:limit]
 
-    async def _unblocked(self, keys: dict[str, tuple[str, ...]]) -> list[str]:
+    async def _unblocked(self, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        keys = {row["_id"]: keys_of(row["_id"], row["partner_id"]) for row in rows}
         wanted = {key for some in keys.values() for key in some}
         blocked = set(await self._db[DEAD_LETTERS].distinct("blocks", {"blocks": {"$in": list(wanted)}}))
-        return [partnership for partnership, some in keys.items() if blocked.isdisjoint(some)]
+        return [row for row in rows if blocked.isdisjoint(keys[row["_id"]])]
 
-    def _is_to_send(self, partnership_id: str, deadline: Deadline) -> bool:
-        sent = self._sent.get(deadline_id(partnership_id, deadline))
+    def _is_to_send(self, partnership_id: str) -> bool:
+        sent = self._sent.get(partnership_id)
         return sent is None or monotonic_seconds() >= sent.at + sent.again_after
 
-    async def _append(self, due: list[tuple[Partnership, Deadline]], now: datetime) -> None:
+    def _note_sent(self, partnership_id: str, mark: tuple[datetime, int]) -> None:
+        before = self._sent.get(partnership_id)
+        again = min(before.again_after * 2, AGAIN_SECONDS_MAX) if before else AGAIN_SECONDS
+        self._sent[partnership_id] = _Sent(mark, monotonic_seconds(), again)
+
+    async def _append(self, partnerships: list[Partnership], now: datetime) -> None:
+        due = [(partnership, deadline) for partnership in partnerships for deadline in _due(partnership, now)]
         topic = self._settings.topic(TopicName.LANES)
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             if self._producer is None:
@@ -158,11 +173,6 @@ class Scheduler:
                 lane = lane_of(partnership.partner_id, self._settings.lanes)
                 batches.add(topic, lane, partnership.partner_id.encode(), value, headers, None)
             await batches.send()
-        for partnership, deadline in due:
-            key = deadline_id(partnership.id, deadline)
-            before = self._sent.get(key)
-            again = min(before.again_after * 2, AGAIN_SECONDS_MAX) if before else AGAIN_SECONDS
-            self._sent[key] = _Sent(monotonic_seconds(), again)
         log.info("deadlines reached", count=len(due))
 
     async def _drop_producer(self) -> None:
@@ -171,8 +181,9 @@ class Scheduler:
             await stop_client(producer)
 
 
-def _partnership(found: dict[str, Any]) -> Partnership:
-    return document_of(Partnership, found)
+def _mark(row: dict[str, Any]) -> tuple[datetime, int]:
+    """A deadline that has had its effect leaves another mark."""
+    return row["next_due_at"], row["sequences"].get("lifecycle", 0)
 
 
 def _due(partnership: Partnership, now: datetime) -> list[Deadline]:

@@ -89,6 +89,7 @@ CONFIRM, DISPUTE = by_customer(ConfirmFinalBill), by_customer(DisputeFinalBill, 
 @pytest.mark.requirement("R55", "R57", "R58", "R88")
 def test_the_closing_is_complete_when_every_step_is_done() -> None:
     story = given(*BILLED, CONFIRM, step("billing", "done"))
+    story.when(step("data", "failed")).then(like(ClosingStepRecorded, outcome="failed"))
     story.when(step("data", "done")).then(like(ClosingStepRecorded, step="data"), like(ClosingCompleted, stage="done"))
     story.told(partner="closing_completed", customer="closing_completed")
     story.when(step("data", "done")).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, step="data")

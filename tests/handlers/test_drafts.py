@@ -41,11 +41,13 @@ from tests.story import (
     CODE_SENT,
     DRAFTED,
     NOON,
+    OPENED,
     PENDING,
     PLATFORM,
     READ,
     SUPPORT,
     Send,
+    accept,
     by_customer,
     by_partner,
     by_support,
@@ -66,6 +68,7 @@ from tests.story import (
     policy,
     reached,
     registered,
+    verified,
 )
 
 NO = partner_decides(approve=False, reason=WHY)
@@ -156,6 +159,9 @@ def test_a_draft_that_lies_for_seven_days_lapses() -> None:
         customer="termination_draft_discarded"
     )
     assert story.partnership().drafts == {}
+    given(*BLOCKED, later(days=7), facts(as_of=NOON + timedelta(days=7))).when(by_customer(CheckTermination)).then(
+        like(TerminationChecked, passed=True)
+    )
 
 
 @pytest.mark.requirement("R45", "R48")
@@ -283,12 +289,35 @@ def test_after_five_wrong_codes_none_is_accepted_for_fifteen_minutes() -> None:
 
 
 @pytest.mark.requirement("R77")
+def test_a_new_draft_is_no_way_round_the_lock_nor_to_more_attempts() -> None:
+    wrong, anew = customer_enters(code="000000"), (by_customer(WithdrawTermination), customer_requests())
+    again = (*anew, customer_confirms())
+    story = given(*CODE_SENT, wrong, wrong, wrong, *again, customer_gets_code())
+    story.when(wrong).then(like(VerificationCodeFailed, attempts_left=1))
+    story.when(wrong).then(like(VerificationCodeFailed, attempts_left=0, locked_until=NOON + timedelta(minutes=15)))
+    story.when(*again, customer_gets_code()).refused(RejectionCode.CODE_LOCKED, until="2026-01-15T12:15:00.000Z")
+    story.when(later(minutes=15), customer_gets_code(), wrong).then(like(VerificationCodeFailed, attempts_left=4))
+
+
+@pytest.mark.requirement("R77")
+def test_after_a_right_code_one_begins_to_count_anew_and_each_side_for_itself() -> None:
+    wrong = customer_enters(code="000000")
+    story = given(*CODE_SENT, wrong, customer_enters(), NO, policy(requests_max=2))
+    story.when(customer_requests(), customer_confirms(), customer_gets_code(), wrong)
+    story.then(like(VerificationCodeFailed, attempts_left=4))
+    of_both = policy(code_of={"reseller": ("customer", "partner"), "referral": ()})
+    partner = (partner_requests(), partner_confirms(), by_partner(SendVerificationCode))
+    other = given(*BOUND, of_both, *partner, customer_requests(), customer_confirms(), customer_gets_code(), wrong)
+    other.when(by_partner(SubmitVerificationCode, code="000000")).then(like(VerificationCodeFailed, attempts_left=4))
+
+
+@pytest.mark.requirement("R77")
 def test_a_draft_has_three_codes_and_no_code_is_ever_good_again() -> None:
     story = given(*CODE_SENT).when(customer_gets_code())
     first = shown("code", "code:p1-c1:1")
     story.when(customer_enters(code=first)).then(VerificationCodeFailed)
     story.when(customer_gets_code()).then(like(VerificationCodeSent, number=3, codes_left=0))
-    story.when(customer_gets_code()).refused(RejectionCode.CODE_LOCKED, codes_max=3)
+    story.when(customer_gets_code()).refused(RejectionCode.CODE_LOCKED, codes_max=3, use="WithdrawTermination")
     again = (by_customer(WithdrawTermination), customer_requests(), customer_confirms())
     story.when(*again, customer_gets_code()).then(like(VerificationCodeSent, number=4))
 
@@ -335,6 +364,9 @@ def test_an_account_that_does_not_match_is_not_found(field: str, value: str) -> 
     other = SUPPORT_ASKS.but(on_behalf=OnBehalf(**account | {field: value}))
     given(*BOUND).when(other).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
     given(*BOUND).when(SUPPORT_ASKS.but(on_behalf=None)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
+    nobodys = (*OPENED, verified(registered_email=" "), accept())
+    nothing = SUPPORT_ASKS.but(on_behalf=OnBehalf(**account | {"registered_email": ""}))
+    given(*nobodys).when(nothing).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
 
 
 @pytest.mark.requirement("R82", "R95")
@@ -373,6 +405,14 @@ def test_the_platform_grants_one_request_more_which_is_used_up() -> None:
 def test_a_request_that_was_granted_and_not_needed_is_kept() -> None:
     story = given(*BOUND, grant(), customer_asks())
     assert story.customer().extra_requests == 1
+
+
+@pytest.mark.requirement("R62")
+def test_what_concerns_a_customer_has_the_customer_as_its_key() -> None:
+    """In another lane its events would come out of order."""
+    for send in (grant(), facts()):
+        elsewhere = Send(send.command, "c1", "p1")
+        given(*BOUND).when(elsewhere).refused(RejectionCode.NOT_FOUND)
 
 
 @pytest.mark.requirement("R62")

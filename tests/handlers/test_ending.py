@@ -15,6 +15,8 @@ from contracts.events.termination import (
     BlockWaived,
     PartnershipTerminated,
     TerminationApproved,
+    TerminationDraftChecked,
+    TerminationDrafted,
     TerminationEscalated,
     TerminationRechecked,
     TerminationRejected,
@@ -24,6 +26,7 @@ from contracts.events.termination import (
 from contracts.rejections import RejectionCode
 from tests.situations import WHY
 from tests.story import (
+    BLOCKED,
     BOUND,
     IN_NOTICE,
     NOON,
@@ -37,6 +40,7 @@ from tests.story import (
     by_platform,
     customer_asks,
     customer_decides,
+    customer_requests,
     delivered,
     facts,
     given,
@@ -45,6 +49,7 @@ from tests.story import (
     partner_asks,
     partner_decides,
     partner_is,
+    partner_requests,
     policy,
     reached,
     registered,
@@ -186,6 +191,21 @@ def test_what_is_waived_is_one_item_in_this_case_only() -> None:
     story.when(by_customer(WithdrawTermination))
     assert story.partnership().waived == ()
     given(*PENDING, waive, ARREARS).when(partner_decides()).then(TerminationApproved, *ENDED)
+
+
+@pytest.mark.requirement("R76")
+def test_what_is_waived_for_a_draft_goes_with_it_and_only_its_side_hears_of_it() -> None:
+    waive = by_platform(WaiveBlock, item="ACCOUNT_IN_ARREARS", reason=WHY)
+    story = given(*BLOCKED).when(waive).told(customer="block_waived")
+    story.when(by_customer(CheckTermination)).then(TerminationChecked, like(TerminationDraftChecked, items=()))
+    story.when(by_customer(WithdrawTermination), customer_requests()).then(
+        like(TerminationDrafted, items=("ACCOUNT_IN_ARREARS",))
+    )
+    both = given(*BLOCKED, partner_requests(), waive).when(by_customer(WithdrawTermination))
+    assert both.partnership().waived == ("ACCOUNT_IN_ARREARS",)
+    pending = given(*PENDING, partner_requests(), waive).when(by_partner(WithdrawTermination))
+    assert pending.partnership().waived == ("ACCOUNT_IN_ARREARS",)
+    given(*PENDING).when(waive).told(partner="block_waived", customer="block_waived")
 
 
 @pytest.mark.requirement("R80")

@@ -81,6 +81,12 @@ def test_an_invitation_is_sent_again_three_times() -> None:
     given(*INVITED, resend(), resend(), resend()).when(resend()).refused(RejectionCode.RESEND_LIMIT, resends_max=3)
 
 
+@pytest.mark.requirement("R3", "R4")
+def test_a_partner_that_may_not_invite_does_not_send_an_invitation_again_either() -> None:
+    given(*INVITED, partner_is(status="restricted")).when(resend()).refused(RejectionCode.PARTNER_NOT_ACTIVE)
+    given(*INVITED, partner_is(negative_records=1)).when(resend()).refused(RejectionCode.PARTNER_NEGATIVE_RECORD)
+
+
 @pytest.mark.requirement("R19")
 def test_an_invitation_goes_out_again_by_official_channels_only_and_in_time() -> None:
     given(*INVITED).when(resend(channel="pigeon")).refused(RejectionCode.CHANNEL_NOT_OFFICIAL)

@@ -105,6 +105,13 @@ def test_a_block_that_appears_during_the_switch_opens_the_offer_again() -> None:
     story.when(facts()).when(switch()).then(InvitationAccepted, SwitchStarted)
 
 
+@pytest.mark.requirement("R62")
+def test_a_request_that_comes_during_the_switch_counts_besides_and_uses_no_grant_up_that_is_not_there() -> None:
+    story = given(*SWITCHING, customer_asks()).when(delivered())
+    ended = next(event for event in story.events if isinstance(event, PartnershipTerminated))
+    assert (ended.counted, ended.extra_used, len(story.customer().submissions)) == (True, False, 2)
+
+
 @pytest.mark.requirement("R27")
 def test_an_open_request_is_closed_by_the_switch() -> None:
     story = given(*PROMPTED, switch(), customer_asks()).when(delivered())

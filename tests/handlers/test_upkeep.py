@@ -199,6 +199,13 @@ def test_business_data_is_kept_by_month_and_a_later_report_replaces_an_earlier_o
     assert "amount" not in story.events[0].model_dump()
 
 
+@pytest.mark.requirement("R34", "R118")
+def test_business_data_of_what_has_ended_does_not_change_any_more() -> None:
+    report = by_system(RecordBusinessData, period="2026-01", amount=1, currency="EUR", orders=1)
+    given(*TERMINATED).when(report).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
+    assert given(*PENDING).when(report).rejection is None
+
+
 @pytest.mark.requirement("R39")
 def test_the_platform_suspends_for_a_reason_and_resumes() -> None:
     story = given(*BOUND)
@@ -223,12 +230,13 @@ def test_a_suspended_partnership_can_be_ended_and_is_suspended_again_if_that_com
 @pytest.mark.requirement("R119")
 def test_each_side_takes_the_card_off_its_own_screen_only_and_puts_it_back() -> None:
     story = given(*TERMINATED).when(by_partner(HidePartnership)).then(like(PartnershipHidden, side="partner"))
-    story.when(by_partner(HidePartnership)).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
+    story.when(by_partner(HidePartnership)).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, hidden=True)
     story.when(by_partner(ShowPartnership))
     assert story.partnership().hidden_by == ("customer",)
     viewer = customer_user(role=Role.VIEWER)
     story.when(by_customer(ShowPartnership, actor=viewer))
     assert story.partnership().hidden_by == ()
+    story.when(by_customer(ShowPartnership)).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, hidden=False)
     given(*INVITED, cancel()).when(by_customer(HidePartnership)).refused(RejectionCode.NOT_AUTHORIZED)
     given(*OPENED).when(by_customer(HidePartnership)).then(PartnershipHidden)
 
