@@ -71,10 +71,13 @@ from tests.story import (
     decline,
     facts,
     invite,
+    later,
     on,
     opened,
+    partner_asks,
     partner_decides,
     partner_is,
+    reached,
     registered,
     switch,
     verified,
@@ -84,6 +87,7 @@ WHY = "it was agreed on the telephone"
 PERIOD = BillPeriod(starts_at=NOON, ends_at=NOON)
 
 SITUATIONS: dict[str, tuple[Step, ...]] = {
+    "no partner": (),
     "nothing": REGISTERED,
     "sent": (*REGISTERED, invite(customer_id="c1")),
     "opened": OPENED,
@@ -91,16 +95,22 @@ SITUATIONS: dict[str, tuple[Step, ...]] = {
     "prompted": PROMPTED,
     "switching": SWITCHING,
     "active": BOUND,
+    "active, change proposed": (*BOUND, by_customer(ProposeModification, changes=Changes(terms="five per cent more"))),
+    "active, export asked for": (*BOUND, by_customer(RequestDataExport)),
     "suspended": SUSPENDED,
     "draft blocked": BLOCKED,
     "draft unconfirmed": DRAFTED,
     "code needed": CODE_NEEDED,
     "code sent": CODE_SENT,
     "pending": PENDING,
+    "pending, escalated": (*BOUND, partner_asks(), later(days=10), reached("decision")),
     "in_notice": IN_NOTICE,
     "stalled": STALLED,
     "closing": TERMINATED,
     "billed": BILLED,
+    "bill disputed": (*BILLED, by_customer(DisputeFinalBill, reason=WHY)),
+    "under legal hold": (*TERMINATED, by_platform(PlaceLegalHold, reason=WHY)),
+    "reactivation asked for": (*TERMINATED, by_customer(RequestReactivation, consent_version="1")),
     "done": CLOSED,
     "declined": (*OPENED, decline()),
     "cancelled": (*INVITED, cancel()),
@@ -133,7 +143,7 @@ def command(name: str, partner: str = "p1") -> Send | Enter:
             RecordBusinessData, partner, period="2026-01", amount=100, currency="EUR", orders=2
         ),
         "RecordNotificationOutcome": by_system(
-            RecordNotificationOutcome, partner, notice_id="unknown", outcome="delivered"
+            RecordNotificationOutcome, partner, notice_id="command-6:partner", outcome="delivered"
         ),
         "SuspendPartnership": by_platform(SuspendPartnership, partner, reason=WHY),
         "ResumePartnership": by_platform(ResumePartnership, partner, reason=WHY),

@@ -13,7 +13,8 @@ HEAD = """# What is allowed when
 Each command in each situation, given by somebody who may give it, with nothing but the situation against it: **ok**, or
 the code of the refusal. Written by `python -m tests.states`, which decides each of them; a test says whether it is
 current.
-A draft leaves the status alone (`active`); it is here because it decides what its side can do next.
+A draft leaves the status alone (`active`); it is here because it decides what its side can do next. So does what stands
+open beside the status: a change, an export, a dispute, a legal hold, a reactivation.
 """
 
 

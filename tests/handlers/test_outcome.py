@@ -9,12 +9,15 @@ from contracts.events.invitation import InvitationCancelled
 from contracts.message import Actor, CommandMessage, Party, Role
 from contracts.registry import COMMANDS, INTERNAL
 from contracts.rejections import EXPLANATIONS, RejectionCode
-from handlers.admission import RULES
+from contracts.topics import TopicName
+from handlers.admission import RULES, version
 from handlers.decision import Context
 from handlers.documents import Documents
 from handlers.evolve import evolve_partnership
 from handlers.outcome import outcome
 from handlers.policy import Policy
+from tests.situations import SITUATIONS, command, partner_in
+from tests.states import table
 from tests.story import (
     BOUND,
     INVITED,
@@ -23,6 +26,7 @@ from tests.story import (
     REGISTERED,
     TERMINATED,
     VERIFIED,
+    Enter,
     Send,
     accept,
     cancel,
@@ -87,6 +91,24 @@ def test_who_decides_on_an_older_version_is_refused() -> None:
         RejectionCode.VERSION_CONFLICT, current_version=2
     )
     given(*INVITED, opened()).when(cancel(expected_version=2)).then(InvitationCancelled, QuotaUpdated)
+
+
+OF_CUSTOMERS = ("ReportCustomerStanding", "GrantExtraRequest")
+
+
+@pytest.mark.requirement("R129")
+@pytest.mark.parametrize("name", [kind.__name__ for kind in COMMANDS.values()])
+def test_each_command_may_say_which_version_it_has_seen(name: str) -> None:
+    situation = next(situation for situation, codes in table().items() if codes[name] == "ok")
+    story, step = given(*SITUATIONS[situation]), command(name, partner_in(situation))
+    send = story.world.with_code(step.send) if isinstance(step, Enter) else step
+    documents = story.world.load(CommandMessage("c", send.subject, send.partner_id, send.command))
+    of_partners = type(send.command).TOPIC is TopicName.FACTS
+    subject = documents.partner if of_partners else documents.partnership
+    current = version(documents.customer if name in OF_CUSTOMERS else subject)
+    for other in (current + 1, current + 2):
+        story.when(send.but(expected_version=other)).refused(RejectionCode.VERSION_CONFLICT, current_version=current)
+    assert story.when(send.but(expected_version=current)).rejection is None
 
 
 @pytest.mark.requirement("R129")
