@@ -105,7 +105,7 @@ def _of_bond(partnership: Partnership, bond: Bond) -> Pending:
 
 def _of_closing(partnership: Partnership, state: Terminated) -> Pending:
     """The purge waits for legal hold, dispute and unfinished closing; a reactivation lapses before it."""
-    if state.complete_by is not None and state.stage == "closing":
+    if state.complete_by is not None:
         yield "closing", state.complete_by
     if state.reactivation is not None:
         yield "reactivation_answer", state.reactivation.answer_by

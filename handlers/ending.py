@@ -54,26 +54,42 @@ def ended(scene: Scene, customer: Customer, end: End) -> tuple[Event, ...]:
 
     A switch hands the customer over, so who bills is told by the new side.
     """
-    now, rules, mode = scene.now, end.rules, end.choice or "direct"
-    hands_over = end.successor is not None
-    steps: tuple[StepName, ...] = ("data", "final_bill") if hands_over else ("billing", "data", "final_bill")
-    until = in_days(now, rules.retention_days)
-    terminated = PartnershipTerminated(
+    terminated = _terminated(scene, customer, end)
+    quota = quota_updated(scene.partner, "partnership_terminated", bound=-1)
+    billing = () if end.successor is not None else (_billing_switched(scene, customer, terminated.billing_mode),)
+    bill = FinalBillRequested(
+        partner_id=scene.partner.id,
+        customer_id=customer.id,
+        cycle=customer.billing_cycle,
+        prorate=end.rules.refund == "pro_rata",
+    )
+    retention = DataRetentionStarted(**scene.ids, until=terminated.retained_until)
+    return (terminated, quota, *billing, bill, retention)
+
+
+def _terminated(scene: Scene, customer: Customer, end: End) -> PartnershipTerminated:
+    """What other systems have to do now, until when, and how long the data is kept (R55, R88, R98)."""
+    steps: tuple[StepName, ...] = ("data", "final_bill")
+    return PartnershipTerminated(
         **scene.ids,
         by=end.by,
         category=end.category,
-        billing_mode=mode,
+        billing_mode=end.choice or "direct",
         counted=end.counted,
-        extra_used=end.counted and uses_extra(customer, scene.policy, now),
+        extra_used=end.counted and uses_extra(customer, scene.policy, scene.now),
         successor=end.successor,
-        rules=rules,
-        steps=steps,
-        complete_by=in_days(now, rules.completion_days),
-        retained_until=until,
+        rules=end.rules,
+        steps=steps if end.successor is not None else ("billing", *steps),
+        complete_by=in_days(scene.now, end.rules.completion_days),
+        retained_until=in_days(scene.now, end.rules.retention_days),
         hidden_from=_hidden_from(scene, end.by),
         private=Why(reason=end.reason),
     )
-    billing = BillingSwitched(
+
+
+def _billing_switched(scene: Scene, customer: Customer, mode: BillingMode) -> BillingSwitched:
+    """R57."""
+    return BillingSwitched(
         partner_id=scene.partner.id,
         customer_id=customer.id,
         from_mode="partner",
@@ -81,15 +97,6 @@ def ended(scene: Scene, customer: Customer, end: End) -> tuple[Event, ...]:
         to_mode=mode,
         to_partner_id=scene.partner.id if mode == "partner" else None,
     )
-    bill = FinalBillRequested(
-        partner_id=scene.partner.id,
-        customer_id=customer.id,
-        cycle=customer.billing_cycle,
-        prorate=rules.refund == "pro_rata",
-    )
-    quota = quota_updated(scene.partner, "partnership_terminated", bound=-1)
-    retention = DataRetentionStarted(**scene.ids, until=until)
-    return (terminated, quota, *(() if hands_over else (billing,)), bill, retention)
 
 
 def _hidden_from(scene: Scene, by: Initiator) -> tuple[Side, ...]:

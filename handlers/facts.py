@@ -26,7 +26,7 @@ from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import Customer, Documents
-from handlers.guards import no_reason
+from handlers.guards import no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
 
@@ -80,14 +80,7 @@ def report_partner_standing(documents: Documents, message: CommandMessage, comma
     )
     if command.quota_limit is None or "quota_limit" not in recorded or command.quota_limit == partner.quota.limit:
         return Accepted((standing,))
-    quota = QuotaUpdated(
-        partner_id=partner.id,
-        limit=command.quota_limit,
-        bound=partner.quota.bound,
-        reserved=partner.quota.reserved,
-        cause="limit_changed",
-    )
-    return Accepted((standing, quota))
+    return Accepted((standing, quota_updated(partner, "limit_changed").but(limit=command.quota_limit)))
 
 
 def update_agreement(documents: Documents, message: CommandMessage, command: UpdateAgreement) -> Decision:

@@ -1,5 +1,7 @@
 """From the explicit yes to the submitted request (R54, R62, R75, R78, R80, R89 to R95, R122)."""
 
+from datetime import datetime
+
 from contracts.commands.termination import ConfirmTermination
 from contracts.events.termination import (
     TerminationApproved,
@@ -110,14 +112,18 @@ def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, co
     )
     if now < ends_at:
         return (submitted, approval)
-    case = TerminationCase(
-        by=side,
-        category=draft.category,
+    return (submitted, approval, *end_or_stall(scene, customer, _case(submitted, draft, now)))
+
+
+def _case(submitted: TerminationSubmitted, draft: Draft, now: datetime) -> TerminationCase:
+    """What the request becomes, for one that takes effect in the same decision."""
+    return TerminationCase(
+        by=submitted.by,
+        category=submitted.category,
         submitted_at=now,
-        counted=counted,
-        ends_at=ends_at,
-        billing_mode=draft.billing_mode,
+        counted=submitted.counted,
+        ends_at=submitted.ends_at,
+        billing_mode=submitted.billing_mode,
         details=draft.details,
-        rules=rules,
+        rules=draft.rules,
     )
-    return (submitted, approval, *end_or_stall(scene, customer, case))

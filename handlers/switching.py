@@ -63,13 +63,18 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
             **scene.ids, status=state.status, stage=state.stage, switch_id=command.switch_id, items=items
         )
         return Accepted((blocked,), (Internal(abort, command.to_partnership_id, command.to_partner_id),))
+    return Accepted(ended(scene, customer, _hand_over(command, rules)), go_on)
+
+
+def _hand_over(command: EndForSwitch, rules: CaseRules) -> End:
+    """The customer goes from one partner to the other, and is never without (R27)."""
     successor = Successor(
         switch_id=command.switch_id,
         partnership_id=command.to_partnership_id,
         partner_id=command.to_partner_id,
         model=command.to_model,
     )
-    end = End(
+    return End(
         by="customer",
         category="renewal" if command.renewal else "partner_switch",
         reason="",
@@ -78,7 +83,6 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
         counted=command.counts,
         successor=successor,
     )
-    return Accepted(ended(scene, customer, end), go_on)
 
 
 def switch_rules(policy: Policy, model: Model, *, blocks_run: bool) -> CaseRules:

@@ -186,6 +186,9 @@ def test_a_customer_that_offers_itself_consents_and_confirms_its_switch_by_that(
     given(*KNOWN).when(customer_offers(switch_confirmed=False)).refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED)
     given(registered("p2"), OFFERS).when(customer_offers()).refused(RejectionCode.NOT_FOUND)
     given(*KNOWN, facts(qualified=False)).when(customer_offers()).refused(RejectionCode.CUSTOMER_NOT_QUALIFIED)
+    once_more = customer_offers().but(actor=customer_user())
+    to_its_own = Send(once_more.command, "p1-c1-again", "p1")
+    given(*KNOWN).when(to_its_own).refused(RejectionCode.ALREADY_BOUND_TO_YOU)
     given(*KNOWN).when(customer_offers(customer_id="c2")).refused(RejectionCode.NOT_AUTHORIZED)
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from contracts.commands.binding import ConfigurePermissions
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import InvitationCancelled
 from contracts.message import Actor, CommandMessage, Party, Role
@@ -29,6 +30,7 @@ from tests.story import (
     Enter,
     Send,
     accept,
+    by_partner,
     cancel,
     customer_asks,
     customer_decides,
@@ -115,6 +117,15 @@ def test_each_command_may_say_which_version_it_has_seen(name: str) -> None:
 def test_a_version_of_what_does_not_exist_yet_is_zero() -> None:
     given(*REGISTERED).when(invite(expected_version=1)).refused(RejectionCode.VERSION_CONFLICT, current_version=0)
     assert given(*REGISTERED).when(invite(expected_version=0)).rejection is None
+
+
+def test_a_document_that_no_event_has_changed_keeps_its_revision() -> None:
+    """Else lanes that share a customer would be in each other's way all the time."""
+    story = given(*BOUND)
+    partner, customer, partnership = story.partner().rev, story.customer().rev, story.partnership().rev
+    story.when(by_partner(ConfigurePermissions, permissions=("read_usage",)))
+    assert (story.partner().rev, story.customer().rev) == (partner, customer)
+    assert story.partnership().rev == partnership + 1
 
 
 def test_events_name_who_gave_the_command() -> None:

@@ -135,7 +135,7 @@ ELSEWHERE: tuple[Any, ...] = (registered("p2"), invite("p2"), opened("p2"), veri
 
 @pytest.mark.requirement("R5", "R106")
 def test_a_customer_that_is_bound_elsewhere_by_now_does_not_come_back() -> None:
-    given(*TERMINATED, *ELSEWHERE).when(ASKED).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE)
+    given(*TERMINATED, *ELSEWHERE).when(ASKED).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, bound=True)
     given(*TERMINATED, ASKED, *ELSEWHERE).when(AGREES).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE)
 
 
