@@ -203,7 +203,9 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
     RejectionCode.CODE_WRONG: Explanation("The code is wrong.", "Look at the latest code and enter it again.", CHANGED),
     RejectionCode.CODE_EXPIRED: Explanation("The code has expired.", "Ask for a new code.", CHANGED),
     RejectionCode.CODE_LOCKED: Explanation(
-        "Too many wrong codes: no code is accepted for a while.", "Wait until the time that is named.", AS_IT_IS
+        "Too many codes were wrong, or asked for.",
+        "Wait until the time that is named; where none is, withdraw the request and begin anew.",
+        AS_IT_IS,
     ),
     RejectionCode.PARTNERSHIP_READ_ONLY: Explanation(
         "A terminated partnership can be read but not changed.", "Start a new invitation.", CHANGED

@@ -142,7 +142,7 @@ class Policy(Contract):
     code_minutes: Minutes = 5
     """R77: how long a code is valid."""
     code_attempts: Annotated[int, Field(ge=1, le=100)] = 5
-    """R77: after so many wrong codes no code is accepted for a while."""
+    """R77: after so many wrong codes in a row, of whichever requests, no code is accepted for a while."""
     code_lock_minutes: Minutes = 15
     """R77: for how long."""
     codes_max: Annotated[int, Field(ge=1, le=100)] = 3

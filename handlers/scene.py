@@ -66,7 +66,7 @@ class Scene:
         """What stands in the way of ending this partnership. What was waived is not even looked at."""
         bond = Live(partnership_id=self.id, partner_id=self.partner.id, model=self.partnership.model)
         waived = (*self.partnership.waived, *waived_too)
-        checks = tuple(item for item in rules.items if item not in waived) if waived else rules.items
+        checks = tuple(item for item in rules.items if item not in waived)
         found = blocks(
             customer,
             bond,
@@ -76,7 +76,7 @@ class Scene:
             now=self.now,
             bill=self.partnership.bill,
         )
-        return tuple(item for item in found if item not in waived) if waived else found
+        return tuple(item for item in found if item not in waived)
 
 
 def scene_of(documents: Documents, message: CommandMessage, context: Context) -> Scene | Rejected:

@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.commands.facts import CustomerFacts, ReportCustomerStanding, UpdateAgreement
+from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.facts import (
     AgreementUpdated,
     CustomerStandingRecorded,
@@ -27,6 +28,7 @@ from tests.story import (
     Send,
     customer_asks,
     customer_user,
+    delivered,
     facts,
     given,
     invite,
@@ -34,6 +36,7 @@ from tests.story import (
     like,
     partner_is,
     partner_user,
+    platform_ends,
     registered,
 )
 
@@ -108,6 +111,31 @@ def test_neither_side_reports_facts(actor: object) -> None:
     for command in (registered("p2"), partner_is(status="active"), facts()):
         given(*INVITED).when(command.but(actor=actor)).refused(RejectionCode.NOT_AUTHORIZED)
     assert given(*INVITED).when(facts().but(actor=PLATFORM)).rejection is None
+
+
+@pytest.mark.requirement("R3", "R41")
+def test_a_report_about_one_partner_in_the_lane_of_another_is_refused() -> None:
+    known = given(registered(), registered("p2"))
+    for send in (partner_is(status="closed"), Send(UpdateAgreement(actor=SYSTEM, as_of=NOON), "p1", "p1")):
+        known.when(Send(send.command, "p2", "p1")).refused(RejectionCode.NOT_FOUND)
+        given().when(send).refused(RejectionCode.NOT_FOUND)
+
+
+@pytest.mark.requirement("R41")
+def test_only_another_end_of_the_agreement_is_news_for_the_partnerships_that_live() -> None:
+    march, april = NOON + timedelta(days=60), NOON + timedelta(days=90)
+    until_march = UpdateAgreement(actor=SYSTEM, as_of=NOON, ends_at=march)
+    story = given(*BOUND, Send(until_march, "p1", "p1"))
+    assert len(story.world.internal) == 1
+    story.when(delivered(), Send(until_march, "p1", "p1")).then(AgreementUpdated)
+    older = UpdateAgreement(actor=SYSTEM, as_of=BEFORE, ends_at=april)
+    story.when(Send(older, "p1", "p1")).then(like(AgreementUpdated, superseded=True))
+    assert story.world.internal == []
+    until_april = UpdateAgreement(actor=SYSTEM, as_of=NOON, ends_at=april)
+    story.when(Send(until_april, "p1", "p1"), platform_ends(), delivered()).then()
+    again = given(*BOUND, Send(until_march, "p1", "p1"))
+    again.world.internal *= 2
+    again.when(delivered()).then(like(PartnershipAgreementUpdated, agreement_ends_at=march))
 
 
 @pytest.mark.requirement("R3")

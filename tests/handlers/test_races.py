@@ -1,6 +1,6 @@
 """Two things happen at once: whichever the lane log has first decides, and nothing is lost or doubled.
 
-Races with deadlines, drafts, withdrawals, closing and reactivation come with those commands.
+Those of the end and afterwards are in test_races_of_the_end.py; tests/tidy/test_races.py lists all of them.
 """
 
 from datetime import timedelta

@@ -114,6 +114,13 @@ def test_a_decision_and_its_deadline() -> None:
     given(*PENDING, later(days=10), facts(as_of=IN_10), late).when(no).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
 
 
+@pytest.mark.requirement("R81")
+def test_the_customers_decision_and_its_deadline() -> None:
+    late, no = deadline("decision", IN_10), customer_decides(approve=False, reason=WHY)
+    given(*BOUND, partner_asks(), later(days=10), no).when(late).then()
+    given(*BOUND, partner_asks(), later(days=10), late).when(no).then(TerminationRejected)
+
+
 @pytest.mark.requirement("R44")
 def test_a_fact_clears_while_the_end_is_stalled() -> None:
     story = given(*STALLED).when(facts(), delivered())
