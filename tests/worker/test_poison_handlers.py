@@ -70,7 +70,7 @@ def test_a_release_that_fails_everywhere_stops_before_it_stores(waiting: Deploym
     (stopped,) = broken.logged("stopped: an operator is needed")
     assert "partnerships.RegisterPartner.v1 register-p-0 (HANDLER_FAILED: LookupError" in stopped["reason"]
     assert "bad release" in stopped["reason"]
-    assert waiting.db.dead_letters.count_documents({}) == 0
+    assert_nothing_was_poured_out(waiting)
     assert waiting.db.journal.count_documents({}) == 0
 
     waiting.start_worker()
@@ -78,6 +78,33 @@ def test_a_release_that_fails_everywhere_stops_before_it_stores(waiting: Deploym
     assert set(outcomes(waiting).values()) == {"accepted"}
     assert_documents_are_the_fold(waiting.db)
     waiting.judge()
+
+
+def assert_nothing_was_poured_out(deployment: Deployment) -> None:
+    assert deployment.db.dead_letters.count_documents({}) == 0
+    assert deployment.read(LETTERS) == []
+
+
+def test_too_many_failing_partnerships_stop_the_worker_although_most_go_well(waiting: Deployment) -> None:
+    """By count, whatever their share. The first one is named."""
+    broken = waiting.start_worker(
+        MODULE, "raise-always", "offer-", failing_partnerships_max="10", failing_share_max="1"
+    )
+
+    assert broken.wait() == OPERATOR_IS_NEEDED, broken.log[-4000:]
+    (stopped,) = broken.logged("stopped: an operator is needed")
+    assert "partnerships.InviteCustomer.v1 invite-offer-p-0 (HANDLER_FAILED: LookupError" in stopped["reason"]
+    assert_nothing_was_poured_out(waiting)
+
+
+def test_one_failing_partnership_less_than_the_limit_is_dead_letters(waiting: Deployment) -> None:
+    worker = waiting.start_worker(
+        MODULE, "raise-always", "offer-", failing_partnerships_max="13", failing_share_max="1"
+    )
+
+    assert list(outcomes(waiting).values()).count("HANDLER_FAILED") == 12
+    assert len(waiting.read(LETTERS)) == 12
+    worker.wait_ready()
 
 
 @pytest.mark.parametrize("how", ["grow", "overflow"])

@@ -117,6 +117,11 @@ def _show_in_full(entry: Entry, *, bodies: bool) -> None:
         "came from": entry.source,
         "lane": f"{entry.lane}, offset {entry.offset}",
         "replay of": entry.replay_of,
+        "edited from": entry.edited_from,
+        "by order": entry.order,
+        "why": entry.reason,
+        "plan": entry.plan,
+        "result": ", ".join(f"{name} {value}" for name, value in (entry.result or {}).items()),
         "changed": ", ".join(f"{change['kind']} {change['id']} to rev {change['rev']}" for change in entry.changes),
     }
     out.print(rows(facts, ((name, escape(str(value))) for name, value in lines.items() if value)))

@@ -120,7 +120,9 @@ class Desk(Batch):
         outcome = journal.Outcome.ACCEPTED if had_effect else journal.Outcome.REFUSED
         rows: list[tuple[Outgoing, Any]] = [(record, None) for record in records]
         code = answer.value if answer else None
-        more: dict[str, Any] = {"result": result}
+        order = self._message.data
+        why = {name: text for name in ("reason", "plan") if (text := getattr(order, name, ""))}
+        more: dict[str, Any] = {"result": result, **why}
         if copied := sorted(about):
             more["about"] = copied
         self._enter(self._message.id, self._order, outcome, rows, code=code, more=more)

@@ -1,6 +1,6 @@
 """Dead letters in MongoDB, as a lane sees them: what is blocked, what waits behind what, and what becomes of them."""
 
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from typing import Any, NamedTuple
 
 from bson.raw_bson import RawBSONDocument
@@ -54,12 +54,11 @@ class Letters:
             query |= {"partner": partner, "blocks": {"$gt": ""}}
         else:
             query |= {"blocks": {"$in": [blocks, whole]}}
-        fields = {"blocks": 1, "state": 1, "size": {"$bsonSize": "$$ROOT"}}
         held: set[str] = set()
         ids: list[str] = []
         size = 0
         more = False
-        async for row in self._letters.find(query, fields, session=session).sort("offset", 1):
+        async for row in self._queue(session, query):
             if row["blocks"] == whole and (row["state"] == "open" or blocks != whole):
                 break
             if row["state"] == "open":
@@ -74,6 +73,12 @@ class Letters:
                 ids.append(row["_id"])
         found = self._letters.find({"_id": {"$in": ids}}, session=session).sort("offset", 1) if ids else None
         return Waiting(await found.to_list(None) if found is not None else [], more)
+
+    def _queue(self, session: Any, query: dict[str, Any]) -> AsyncIterator[Letter]:
+        """These letters in log order: what each blocks, its state and its size."""
+        fields = {"blocks": 1, "state": 1, "size": {"$bsonSize": "$$ROOT"}}
+        found: AsyncIterator[Letter] = self._letters.find(query, fields, session=session).sort("offset", 1)
+        return found
 
     async def entries(self, session: Any, entry_ids: Iterable[str]) -> list[dict[str, Any]]:
         """Journal entries, in their log order, for publishing them again."""

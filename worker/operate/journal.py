@@ -85,6 +85,13 @@ class Entry:
     offset: int
     source: str
     replay_of: str | None = None
+    edited_from: str | None = None
+    order: str | None = None
+    """The order that it came of: a replay, or what let a waiting letter go."""
+    reason: str | None = None
+    plan: str | None = None
+    result: dict[str, Any] | None = None
+    """Of an operator's order: why it was given, what it was said to do, and what came of it."""
     changes: list[dict[str, Any]] = field(default_factory=list)
     said: list[Said] = field(default_factory=list)
 
@@ -143,6 +150,11 @@ def entry_of(found: dict[str, Any]) -> Entry:
         offset=found["offset"],
         source=found["source"],
         replay_of=found.get("replay_of"),
+        edited_from=found.get("edited_from"),
+        order=found.get("order"),
+        reason=found.get("reason"),
+        plan=found.get("plan"),
+        result=found.get("result"),
         changes=found["changes"],
         said=[_said(record) for record in found["records"]],
     )

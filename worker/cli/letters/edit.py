@@ -1,0 +1,86 @@
+"""`dead-letters edit`: a corrected body is decided in a letter's place."""
+
+import difflib
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from rich.markup import escape
+
+from worker.cli.exits import Exit
+from worker.cli.letters.acting import DryRun, How, Why, Yes, ask, plan, run, see_that_somebody_answers
+from worker.cli.operation import As, AsJson, explain, fail, operate
+from worker.cli.screen import err, out
+from worker.mongo.letters import Letter
+from worker.operate.access import Access
+from worker.operate.errors import CannotOperate
+from worker.operate.letters.edit import body_of, corrected, parse, pretty, text_of, with_settings
+from worker.operate.letters.find import Filter, find_letter
+from worker.operate.letters.job import Action, Job
+
+
+def edit(
+    letter_id: Annotated[str, typer.Argument(metavar="ID", help="Of the letter, or of its command.")],
+    *,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="The whole corrected body, a CloudEvent; - for stdin.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="A field, e.g. data.reason=… or type=…; can repeat."),
+    ] = None,
+    dry_run: DryRun = False,
+    yes: Yes = False,
+    why: Why = "",
+    operator: As,
+    json: AsJson = False,
+) -> None:
+    """Decide a corrected body in a letter's place; without --file and --set, $EDITOR opens it.
+
+    It gets a new command id, because the old one is taken by the letter; the two are linked. What waits behind the
+    letter goes through. 4: it is refused, or fails too.
+    """
+    how = How(operator, dry_run, yes, json)
+    see_that_somebody_answers(how, edits=file is None and not settings)
+
+    async def find(access: Access) -> Letter:
+        return await find_letter(access, letter_id)
+
+    letter = operate(find)
+    try:
+        body = corrected(letter, _edited(letter, file, settings or []))
+    except CannotOperate as error:
+        raise fail(*explain(error)) from None
+    _show_difference(letter, body, json=json)
+    job = Job(Action.EDIT, why, body=body)
+    chosen, plans = plan(Filter(ids=(letter["_id"],)), job, how)
+    if not dry_run and ask(f"Decide it so, as {body['id']}?", how):
+        run(job, how, chosen, plans)
+
+
+def _edited(letter: Letter, file: Path | None, settings: list[str]) -> dict[str, Any]:
+    if settings:
+        return with_settings(letter, settings)
+    if file is not None:
+        try:
+            return parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes(), str(file))
+        except OSError as error:
+            raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
+    text = click.edit(text_of(letter), extension=".json")
+    if text is None:
+        raise fail("Nothing was changed, so nothing was done.", Exit.USAGE)
+    return parse(text, "The edited text")
+
+
+def _show_difference(letter: Letter, body: dict[str, Any], *, json: bool) -> None:
+    before = body_of(letter)
+    old = pretty(before) if before is not None else text_of(letter)
+    if before is not None and {**before, "id": None} == {**body, "id": None}:
+        raise fail("Nothing was changed: `dead-letters replay` decides it as it is.", Exit.USAGE)
+    screen = err if json else out
+    for line in list(difflib.unified_diff(old.splitlines(), pretty(body).splitlines(), n=1, lineterm=""))[2:]:
+        style = {"+": "good", "-": "bad", "@": "faint"}.get(line[0], "")
+        screen.print(escape(line), style=style or None)
+    screen.print()
