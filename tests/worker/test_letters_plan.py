@@ -1,5 +1,6 @@
 """A plan is what then happens: each letter is decided dry, by the lane's own code, and then replayed by a worker."""
 
+import asyncio
 import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -8,21 +9,24 @@ from typing import Any
 import pytest
 
 from tests.support import messages
-from tests.support.broken_handlers import raise_at, raise_for
+from tests.support.broken_handlers import raise_always, raise_at, raise_for
 from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.letters import chosen, plan, run
 from tests.support.orders import give, letter, states
 from tests.support.waiting import wait_until
+from worker.operate.access import access
 from worker.operate.letters.find import Filter
 from worker.operate.letters.job import Action, Job
 from worker.operate.letters.outcomes import Outcome
 from worker.operate.letters.plan import Planned
 from worker.operate.letters.run import Done, Ended, Report
 from worker.operate.letters.summary import Warn, told, warnings_of
+from worker.operate.orders import Place, ordering
 from worker.partitioning import lane_of
 from worker.servers import Servers
 
+pytestmark = pytest.mark.timeout(240)
 OLDER = "tests.support.older_release"
 BROKEN = "tests.support.broken_handlers"
 DISCARD = Job(Action.DISCARD, "no use")
@@ -39,7 +43,8 @@ def ends(story: Deployment, found: Sequence[Planned | Done]) -> dict[str, tuple[
 
 
 def everything_stored(deployment: Deployment) -> dict[str, list[Any]]:
-    return {name: sorted(map(str, deployment.db[name].find())) for name in deployment.db.list_collection_names()}
+    names = set(deployment.db.list_collection_names()) - {"leases", "lanes"}  # the worker is at them all the time
+    return {name: sorted(map(str, deployment.db[name].find())) for name in names}
 
 
 def wait_for(deployment: Deployment, entries: int) -> None:
@@ -299,3 +304,30 @@ def test_a_discard_or_release_of_the_first_lets_the_rest_go(failed: Deployment, 
 
     assert done.let_go == {"refused": 2}
     assert states(failed) == {"invite-p-1": state, "c-1": "resolved", "c-2": "resolved"}
+
+
+def test_a_plan_warns_before_what_waits_would_stop_the_worker(deploy: Callable[..., Deployment]) -> None:
+    """A partner's letter holds six partnerships; a release that fails on them all takes itself for a bad one."""
+    deployment = deploy(lanes=1)
+    deployment.make_topics()
+    deployment.produce(messages.FACTS, messages.register_partner("acme"), partition=0)
+    poison = unreadable(messages.register_partner("acme", "poison"))
+    deployment.produce(messages.FACTS, poison, *(messages.invite(f"p-{n}", "acme") for n in range(6)), partition=0)
+    worker = deployment.start_worker()
+    wait_for(deployment, 8)
+    worker.kill()
+    first = Filter(ids=("poison",))
+
+    (well,) = plan(deployment, DISCARD, first)
+    (planned,) = plan(deployment, DISCARD, first, raise_always("p-"))
+    assert (well.outcome, well.let_go) == (Outcome.DISCARDED, {Outcome.ACCEPTED: 6})
+    assert (planned.outcome, planned.let_go) == (Outcome.STOPS_WORKER, {})
+
+    broken = deployment.start_worker(BROKEN, "raise-always", "p-").wait_ready(60)
+    asyncio.run(order(deployment, planned))
+    assert broken.wait() == 3
+
+
+async def order(deployment: Deployment, planned: Planned) -> None:
+    async with access(deployment.settings()) as connected, ordering(connected, "olga") as orders:
+        await orders.give([(Place(planned.letter.lane), DISCARD.order(orders.actor, planned.letter.id))])

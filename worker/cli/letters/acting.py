@@ -113,6 +113,12 @@ def plan(wanted: Filter, job: Job, how: How) -> tuple[list[Chosen], dict[str, st
         )
     else:
         show_plan(err if how.json else out, job.action, summary, how.failures_max)
+    if not how.dry_run and summary.outcomes[Outcome.STOPS_WORKER]:
+        raise fail(
+            f"This {job.action} would stop the worker, and again at each start: mend the handlers first, or leave "
+            "those letters out.",
+            Exit.OPERATOR,
+        )
     return chosen, plans
 
 

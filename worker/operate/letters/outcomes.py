@@ -25,6 +25,8 @@ class Outcome(StrEnum):
     LOOP_GUARD = "loop_guard"
     REDACTED = "redacted"
     IMPOSSIBLE = "impossible"
+    STOPS_WORKER = "stops_worker"
+    """In a plan only: so much of what waits behind it fails that the worker would take it for a bad release."""
     NOT_FORESEEN = "not_foreseen"
     """In a plan only: so many wait before it that they were not all decided."""
 
@@ -48,6 +50,7 @@ MEANINGS = {
     Outcome.LOOP_GUARD: "replayed often and in vain; --force replays it",
     Outcome.REDACTED: "a purge took its body; discard it",
     Outcome.IMPOSSIBLE: "not possible as it is; the code says why",
+    Outcome.STOPS_WORKER: "so much behind it fails that the worker would stop",
     Outcome.NOT_FORESEEN: "goes through once many others have; not decided here",
 }
 

@@ -29,7 +29,7 @@ from handlers.outcome import outcome as decide_by_the_rules
 from worker.batch import Rules
 from worker.clock import monotonic_seconds
 from worker.decode import Item, Readable, decode
-from worker.failures import FailureLimit
+from worker.failures import FailureLimit, StopWorker
 from worker.letters.carrying import carry_out_orders
 from worker.mongo.client import awaited
 from worker.mongo.collections import LANES, TOPOLOGY
@@ -134,7 +134,6 @@ class _DryRun:
         self._rules = rules
         self._log = access.settings.topic(TopicName.LANES)
         self._store = Foreseen(access.client, access.settings.mongo_database)
-        self._limit = FailureLimit(1_000_000, 1.0, 1.0)  # a plan tells what fails; it does not stop for it
         self._session: Any = None
         self._until = 0.0
         self._now_ms = 0
@@ -186,7 +185,11 @@ class _DryRun:
         answer: dict[str, Any] = {}
         waiting: list[Item] = [item]
         for _ in range(CONTINUATIONS_MAX):
-            result = await carry_out_orders(self._store, self._rules, self._limit, session, lane, [waiting.pop()])
+            try:
+                result = await carry_out_orders(self._store, self._rules, self._limit(), session, lane, [waiting.pop()])
+            except StopWorker:
+                self._store.take()
+                return lane, _Step(Outcome.STOPS_WORKER, "", (), ""), {}, False
             lane = result.lane
             entries, happened = self._store.take()
             answer = answer or next((entry for entry in entries if "result" in entry), {})
@@ -198,6 +201,13 @@ class _DryRun:
         own = steps.pop(one.id, None)
         planned = _Step(outcome, code, own.events if own else (), own.error if own else "")
         return lane, planned, steps, bool(waiting)
+
+    def _limit(self) -> FailureLimit:
+        """As the worker has it, when nothing has failed yet."""
+        settings = self._access.settings
+        return FailureLimit(
+            settings.failing_partnerships_max, settings.failing_share_max, settings.failing_window_seconds
+        )
 
     def _item(self, lane: LaneDocument, order: Order, place: Place) -> Item:
         """An order as the lane would read it next."""
