@@ -2,7 +2,7 @@
 
 import pytest
 
-from contracts.commands.internal import EndForSwitch
+from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
 from contracts.events.billing import BillingSwitched, FinalBillRequested
 from contracts.events.binding import (
     PartnershipBound,
@@ -174,6 +174,11 @@ def test_a_late_step_of_a_switch_changes_nothing() -> None:
     )
     given(*PROMPTED).when(late).then()
     given(*SWITCHING).when(late).then()
+    abort = AbortSwitch(actor=SYSTEM, switch_id="long ago", customer_id="c1", items=("ACCOUNT_IN_ARREARS",))
+    complete = CompleteSwitch(actor=SYSTEM, switch_id="long ago", customer_id="c1")
+    for step in (abort, complete):
+        given(*PROMPTED).when(Send(step, "p2-c1", "p2")).then()
+        given(*SWITCHING).when(Send(step, "p2-c1", "p2")).then()
 
 
 @pytest.mark.requirement("R27")
