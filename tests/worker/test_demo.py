@@ -15,7 +15,7 @@ from worker.demo.words import says
 from worker.servers import Servers
 
 ROOT = Path(__file__).parents[2]
-SUM = r"commands \d+ · events \d+ · refusals 2 · repeats 1 · dead letters 1 · lost 0"
+SUM = r"commands \d+ · events \d+ · refusals 2 · repeats 1 · dead letters 3 · lost 0"
 
 
 def test_the_demo_tells_its_story_loses_nothing_and_leaves_nothing(servers: Servers) -> None:

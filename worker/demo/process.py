@@ -19,6 +19,9 @@ STOP_SECONDS_MAX = 30
 LOG_LINES_SHOWN = 8
 LOG_CHARACTERS_SHOWN = 400
 
+OPERATOR_COLUMNS = 78
+OPERATOR_SECONDS_MAX = 40
+
 LANES = 3
 SESSION_SECONDS = 6
 """As short as a broker allows by default: after a kill its lanes stand still for so long."""
@@ -105,6 +108,28 @@ class WorkerProcess:
                 port: int = json.loads(line)["port"]
                 return port
         return None
+
+
+async def operate(servers: Servers, name: str, secret: str, *arguments: str, coloured: bool) -> str:
+    """What `partnership-worker ARGUMENTS` says on this deployment, as it does to any operator."""
+    colours = {"FORCE_COLOR": "1"} if coloured else {"NO_COLOR": "1"}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "worker", *arguments),
+        env={**_environment(servers, name, secret), **colours, "COLUMNS": str(OPERATOR_COLUMNS), "TERM": "xterm"},
+        cwd=ROOT,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
+    try:
+        said, _ = await asyncio.wait_for(process.communicate(), OPERATOR_SECONDS_MAX)
+    except TimeoutError:
+        process.kill()
+        raise
+    text = said.decode(errors="replace").rstrip()
+    if process.returncode:
+        raise DemoError(f"`partnership-worker {arguments[0]}` ended with {process.returncode}: {text}")
+    return text
 
 
 def _environment(servers: Servers, name: str, secret: str) -> dict[str, str]:

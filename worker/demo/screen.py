@@ -14,6 +14,7 @@ from contracts.topics import TopicName
 COLUMNS_MAX = 100  # On a wider screen the milliseconds would stand too far from their event.
 LABEL_COLUMNS = 11
 TIME_COLUMNS = 7
+SLOW_SECONDS = 10  # Somebody had to do something first.
 
 STYLES: dict[TopicName, tuple[str, str]] = {
     TopicName.LIFECYCLE_EVENTS: ("lifecycle", "green"),
@@ -73,7 +74,9 @@ class Screen:
         """Something came of it."""
         label, style = STYLES[topic]
         text = Text(kind, style).append(f" · {words}", "default")
-        self._row(Text(label, style), text, f"{seconds * 1000:.0f} ms")
+        self._row(
+            Text(label, style), text, f"{seconds * 1000:.0f} ms" if seconds < SLOW_SECONDS else f"{seconds:.0f} s"
+        )
 
     def note(self, sentence: str) -> None:
         """A remark between events."""
@@ -90,6 +93,17 @@ class Screen:
         row.add_column()
         row.add_row(Text(mark, style), Text(sentence, style))
         self._console.print(row)
+
+    @property
+    def coloured(self) -> bool:
+        """Whether it shows colours."""
+        return self._console.color_system is not None and not self._console.no_color
+
+    def shell(self, command: str, said: str) -> None:
+        """A command that an operator types, and what it says."""
+        self._console.print(Text(f"$ {command}", "bold cyan"))
+        for line in Text.from_ansi(said).split("\n"):
+            self._console.print(Text("  ").append_text(line), soft_wrap=True)
 
     def table(self, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
         """A small table."""

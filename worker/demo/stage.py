@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from contracts.rejections import CommandRejected
 from contracts.topics import TopicName
 from worker.clock import utc_now
 from worker.demo.follower import Follower, Seen
-from worker.demo.process import DemoError, WorkerProcess
+from worker.demo.process import DemoError, WorkerProcess, operate
 from worker.demo.screen import STYLES, Screen
 from worker.demo.words import name as name_of
 from worker.demo.words import says
@@ -99,14 +99,14 @@ class Stage:
 
     # Producing ----------------------------------------------------------------------------------------------------
 
-    async def publish(self, order: Order) -> Sent:
-        """Give a command, without waiting for what comes of it."""
+    async def publish(self, order: Order, version: str = "v1") -> Sent:
+        """Give a command, without waiting for what comes of it. Of another version it is none that the worker knows."""
         command_id = f"{type(order.command).__name__}-{len(self.sent) + 1}"
         body = {
             "specversion": "1.0",
             "id": command_id,
             "source": "/demo",
-            "type": order.command.wire_type(),
+            "type": order.command.wire_type().removesuffix("v1") + version,
             "subject": order.subject,
             "partitionkey": order.partner,
             "time": to_milliseconds(utc_now()),
@@ -189,6 +189,20 @@ class Stage:
         letter = found[0]
         words = letter.headers["dead-letter-error"]
         self.screen.event(letter.topic, letter.headers["dead-letter-reason"], words, letter.at - sent.at)
+
+    async def operator(self, *arguments: str, shown: str | None = None) -> None:
+        """Type `partnership-worker ARGUMENTS`, and show what it says."""
+        coloured = self.screen.coloured
+        said = await operate(self._servers, self.name, self._secret, *arguments, coloured=coloured)
+        self.screen.shell(shown or f"partnership-worker {' '.join(arguments)}", said)
+        await self.screen.pause(READING_SECONDS)
+
+    async def corrected(self, sent: Sent, until: tuple[type[Event], ...]) -> Sent:
+        """What an operator made of a record that could not be read: another command, under another id."""
+        letter = await self.db.dead_letters.find_one({"command_id": sent.id})
+        if letter is None or "edited_to" not in letter:
+            raise DemoError(f"{sent.id} was not corrected.")
+        return replace(sent, id=letter["edited_to"], until=until)
 
     def results(self, commands: Iterable[Sent]) -> list[Seen]:
         """What has been seen of these commands, in the order of decision."""

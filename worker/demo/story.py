@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
+from contracts.commands.binding import AssignContacts, ConfigurePermissions
 from contracts.commands.facts import CustomerFacts, RegisterPartner, ReportCustomerStanding
 from contracts.commands.invitation import (
     AcceptInvitation,
@@ -22,6 +23,7 @@ from contracts.commands.termination import (
     SendVerificationCode,
     SubmitVerificationCode,
 )
+from contracts.details import Contacts
 from contracts.events.binding import PartnershipBound, SwitchCompleted
 from contracts.events.facts import CustomerStandingRecorded, QuotaUpdated
 from contracts.events.invitation import (
@@ -40,6 +42,7 @@ from contracts.events.termination import (
     TerminationDrafted,
     VerificationCodeSent,
 )
+from contracts.events.upkeep import ContactsAssigned, PermissionsConfigured
 from contracts.message import Actor, Event, Party, Role
 from contracts.rejections import CommandRejected
 from contracts.standing import Dealings
@@ -127,6 +130,32 @@ async def a_switch(stage: Stage) -> None:
     await stage.tell(accept(BEN, CARLA, switch=True))
 
 
+async def an_operator(stage: Stage) -> None:
+    """What cannot be read holds its own partnership only, until somebody corrects it; then all goes on in order."""
+    stage.screen.scene(
+        "A slip, and an operator", "Borealis has a console that is ahead: nobody here can read its v2 of a command."
+    )
+    slip = contacts(BEN, KESTREL, "Ben's new console says who looks after Kestrel")
+    stage.screen.command(slip.sentence, f"{type(slip.command).__name__} v2")
+    unreadable = await stage.publish(slip, version="v2")
+    await stage.show_dead_letter(unreadable)
+    order = permissions(BEN, KESTREL)
+    stage.screen.command(order.sentence, type(order.command).__name__)
+    behind = await stage.publish(order)
+    await stage.show_dead_letter(behind)
+    stage.screen.note("it waits, so that the order is kept; nobody else's commands do:")
+    await stage.tell(contacts(PAULA, HERON, "Paula of Aurora says who looks after Heron"))
+    await stage.operator("explain", _ours(BEN, KESTREL))
+    settings, why = "type=partnerships.AssignContacts.v1", "the console is ahead of us"
+    await stage.operator(
+        *("dead-letters", "edit", str(unreadable.id), "--set", settings, "--why", why, "--yes"),
+        shown=f"partnership-worker dead-letters edit {unreadable.id} \\\n"
+        f"      --set {settings} \\\n      --why '{why}' --yes",
+    )
+    await stage.show(await stage.corrected(unreadable, slip.until))
+    await stage.show(behind)
+
+
 async def an_end_that_is_decided(stage: Stage) -> None:
     """One side asks, the other answers."""
     stage.screen.scene(
@@ -211,6 +240,7 @@ SCENES: tuple[Callable[[Stage], Awaitable[None]], ...] = (
     a_repeat_and_poison,
     a_second_customer,
     a_switch,
+    an_operator,
     an_end_that_is_decided,
     an_end_with_a_code,
     a_kill,
@@ -331,6 +361,19 @@ def cancel(partner: Actor, company: str) -> Order:
     command = CancelInvitation(actor=partner, reason="sent in error")
     until = (InvitationCancelled, QuotaUpdated, NoticeSent, NoticeSent)
     return Order("", command, f"{partner.party_id}-{company}", partner.party_id, until)
+
+
+def contacts(user: Actor, other: str, sentence: str) -> Order:
+    """Whom the customer finds at its partner."""
+    team = Contacts(assigned_contact=name(user.user_id), support_contact=f"help@{user.party_id}.example")
+    return _between(sentence, AssignContacts(actor=user, contacts=team), user, other, ContactsAssigned)
+
+
+def permissions(user: Actor, other: str) -> Order:
+    """What the partner may do in the customer's account."""
+    command = ConfigurePermissions(actor=user, permissions=("billing", "support"))
+    sentence = f"{name(user.user_id)} says what {name(user.party_id)} may do at {name(other)}"
+    return _between(sentence, command, user, other, PermissionsConfigured)
 
 
 def end(user: Actor, other: str, sentence: str, *until: type[Event]) -> Order:

@@ -107,9 +107,11 @@ async def _letters(access: Access, partnership: Partnership) -> list[Obstacle]:
         return []
     first, behind = letters[0], len(letters) - 1
     whose = "of it" if first.get("subject") == partnership.id else f"of its partner {partnership.partner_id}"
-    text = f"The command {first['command_id'] or first['_id']} {whose} failed ({first['reason']})"
-    text += f", and {behind} wait behind it." if behind else "; what comes later waits behind it."
-    return [Obstacle("dead_letter", text, f"partnership-worker dead-letters show {first['_id']}")]
+    known_as = first["command_id"] or first["_id"]
+    text = f"The command {known_as} {whose} failed ({first['reason']})"
+    waiting = "1 waits" if behind == 1 else f"{behind} wait"
+    text += f", and {waiting} behind it." if behind else "; what comes later waits behind it."
+    return [Obstacle("dead_letter", text, f"partnership-worker dead-letters show {known_as}")]
 
 
 def _switch(partnership: Partnership, customer: Customer | None, desk: Desk) -> list[Obstacle]:
