@@ -78,6 +78,14 @@ def exported(there: Deployment, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def parked(there: Deployment, tmp_path: Path) -> Path:
+    """Without what they waited for, which somebody has seen to."""
+    file = tmp_path / "parked.jsonl"
+    assert tell(there, "dead-letters", "export", "--state", "parked", "--file", str(file)).code == 0
+    return file
+
+
+@pytest.fixture
 def here(deploy: Callable[..., Deployment]) -> Deployment:
     """A fresh one, which knows the partner."""
     deployment = deploy(lanes=1)
@@ -172,10 +180,10 @@ def test_whoever_has_seen_enough_may_close_the_pipe(there: Deployment) -> None:
 # -------------------------------------------------------------------------------------------------------------- import
 
 
-def test_all_is_decided_there_in_its_order_and_once(there: Deployment, here: Deployment, exported: Path) -> None:
-    assert fates(here, exported) == {"new": 5, "unreadable": 2}
+def test_all_is_decided_there_in_its_order_and_once(there: Deployment, here: Deployment, parked: Path) -> None:
+    assert fates(here, parked) == {"new": 5}
 
-    told = bring_in(here, exported, "--yes", "--as", "olga")
+    told = bring_in(here, parked, "--yes", "--as", "olga")
 
     assert "5 letters sent:" in told.out
     here.wait_published()
@@ -188,9 +196,9 @@ def test_all_is_decided_there_in_its_order_and_once(there: Deployment, here: Dep
         assert record.headers() == [("imported-from", stored["_id"].encode()), ("imported-by", b"olga")]
 
     sent = ends(here)
-    again = bring_in(here, exported, "--yes")
+    again = bring_in(here, parked, "--yes")
 
-    assert fates(here, exported) == {"decided": 5, "unreadable": 2}
+    assert fates(here, parked) == {"decided": 5}
     assert (again.code, ends(here)) == (0, sent)
     assert "Nothing to send." in again.out
     here.judge()
@@ -198,10 +206,10 @@ def test_all_is_decided_there_in_its_order_and_once(there: Deployment, here: Dep
 
 
 def test_what_belongs_to_another_topic_waits_until_the_ones_before_are_decided(
-    there: Deployment, here: Deployment, exported: Path
+    there: Deployment, here: Deployment, parked: Path
 ) -> None:
     """Whichever worker takes up which partition, and how late: the lane has the one before the other is sent."""
-    bring_in(here, exported, "--yes")
+    bring_in(here, parked, "--yes")
 
     stored = [there.db.dead_letters.find_one({"_id": name}) for name in WAITED]
     in_lane = {record.value(): record.timestamp()[1] for record in here.read("partnership.lanes")}
@@ -215,6 +223,8 @@ def test_what_belongs_to_another_topic_waits_until_the_ones_before_are_decided(
 def test_what_cannot_be_read_comes_when_asked_for_and_is_known_the_second_time(
     there: Deployment, here: Deployment, exported: Path
 ) -> None:
+    assert fates(here, exported) == {"unreadable": 2, "behind": 5}
+
     told = bring_in(here, exported, "--yes", "--unreadable", "--json")
 
     assert told.code == 4
@@ -248,11 +258,11 @@ def test_what_is_known_here_is_not_sent(there: Deployment, exported: Path) -> No
         there.db.dead_letters.update_one({"command_id": "poison"}, {"$set": {"state": "open"}})
 
 
-def test_another_command_under_the_same_id_stands(here: Deployment, exported: Path) -> None:
+def test_another_command_under_the_same_id_stands(here: Deployment, parked: Path) -> None:
     here.produce(messages.INVITATION, messages.invite("p-1", "acme", legal_name="Somebody else"))
     here.wait_decided(["invite-p-1"])
 
-    assert fates(here, exported) == {"new": 4, "taken": 1, "unreadable": 2}
+    assert fates(here, parked) == {"new": 4, "taken": 1}
 
 
 @pytest.mark.parametrize(
@@ -282,14 +292,14 @@ def test_a_dry_run_is_not_asked_again(here: Deployment, exported: Path) -> None:
     assert fates(here, only) == {"dry_run": 1}
 
 
-def test_what_is_older_than_what_was_decided_here_is_said(here: Deployment, exported: Path) -> None:
+def test_what_is_older_than_what_was_decided_here_is_said(here: Deployment, parked: Path) -> None:
     here.produce(messages.INVITATION, messages.invite("p-1", "acme", "another-invitation"))
     here.wait_decided(["another-invitation"])
 
-    summary = bring_in(here, exported, "--dry-run", "--json").json[-1]["summary"]
+    summary = bring_in(here, parked, "--dry-run", "--json").json[-1]["summary"]
 
     assert (summary["fates"]["new"], summary["late"]) == (5, 4)
-    assert "4 letters to send are older" in bring_in(here, exported, "--dry-run").out
+    assert "4 letters to send are older" in bring_in(here, parked, "--dry-run").out
 
 
 def test_a_refusal_is_told_and_has_an_exit_code(here: Deployment, exported: Path) -> None:
@@ -305,24 +315,25 @@ def test_a_refusal_is_told_and_has_an_exit_code(here: Deployment, exported: Path
 def test_from_stdin_and_the_plan_fits_80_columns(here: Deployment, exported: Path) -> None:
     told = tell(here, "dead-letters", "import", "-", "--dry-run", typed=exported.read_bytes())
 
-    assert "5  sent      unknown here" in told.out
+    assert "2  not sent  this release cannot read it" in told.out
+    assert "5  not sent  waits behind one that is not sent" in told.out
     assert "--unreadable sends those too" in told.out
     assert max(map(len, told.out.splitlines())) <= 80
     assert here.db.journal.count_documents({}) == 1
 
 
 def test_without_a_worker_it_says_that_it_may_be_run_again(
-    here: Deployment, exported: Path, monkeypatch: pytest.MonkeyPatch
+    here: Deployment, parked: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bring, "ANSWER_SECONDS", 1.0)
     with here.asleep(here.workers[0]):
-        told = bring_in(here, exported, "--yes")
+        told = bring_in(here, parked, "--yes")
 
     assert (told.code, told.err.count("\n")) == (5, 1)
     assert "Import again then" in told.err
     wait_until(lambda: here.db.journal.find_one({"_id": "invite-p-1"}) is not None, 60, "the first one")
-    assert bring_in(here, exported, "--yes").code in (0, 4)
-    assert fates(here, exported) == {"decided": 5, "unreadable": 2}
+    assert bring_in(here, parked, "--yes").code in (0, 4)
+    assert fates(here, parked) == {"decided": 5}
     here.wait_published()
     here.judge()
 
@@ -338,11 +349,11 @@ def test_what_is_no_export_is_one_line(here: Deployment, exported: Path) -> None
     assert here.db.journal.count_documents({}) == 1, "nothing was sent"
 
 
-def test_nothing_is_sent_without_a_yes(here: Deployment, exported: Path) -> None:
-    unasked = bring_in(here, exported)
+def test_nothing_is_sent_without_a_yes(here: Deployment, parked: Path) -> None:
+    unasked = bring_in(here, parked)
     ours, theirs = pty.openpty()
     os.write(ours, b"n\n")
-    command = [sys.executable, "-m", "worker", "dead-letters", "import", str(exported)]
+    command = [sys.executable, "-m", "worker", "dead-letters", "import", str(parked)]
     asked = subprocess.run(
         command, env=here.environment(), cwd=ROOT, stdin=theirs, capture_output=True, text=True, check=False, timeout=60
     )

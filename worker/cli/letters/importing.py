@@ -24,7 +24,8 @@ from worker.operate.letters.lines import read_lines
 
 MEANINGS = {
     Fate.NEW: "unknown here: sent to its topic, and decided",
-    Fate.UNREADABLE: "this release cannot read it: it would be a dead letter here too",
+    Fate.UNREADABLE: "this release cannot read it: a dead letter here too",
+    Fate.BEHIND: "waits behind one that is not sent, and would overtake it",
     Fate.DECIDED: "decided or settled here already",
     Fate.LETTER: "a dead letter here already: replay or edit that one",
     Fate.TAKEN: "another command has its id here: it would be refused",
@@ -84,7 +85,7 @@ def _plan(source: IO[bytes], sends: set[Fate], *, each: bool) -> Plan:
     plan = Plan()
 
     async def work(access: Access) -> None:
-        async for arrival in judge(access, read_lines(source)):
+        async for arrival in judge(access, read_lines(source), unreadable=Fate.UNREADABLE in sends):
             plan.fates[arrival.fate] += 1
             plan.late += arrival.late and arrival.fate in sends
             if each:
@@ -154,7 +155,7 @@ def _show_plan(plan: Plan, sends: set[Fate], *, json: bool) -> None:
     )
     out.print(rows(table(">letters", "", "because"), lines))
     if plan.fates[Fate.UNREADABLE] and Fate.UNREADABLE not in sends:
-        out.print("--unreadable sends those too, to be edited here.", style="faint")
+        out.print("--unreadable sends those too, to be edited here; what waits behind them waits here.", style="faint")
     if plan.late:
         late = f"{counted(plan.late, 'letter')} to send are older than what was decided here of the same partnership."
         out.print(late, style="warn")

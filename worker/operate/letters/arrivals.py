@@ -11,6 +11,7 @@ from contracts.topics import COMMAND_TOPICS, TopicName
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, fingerprint_of
 from worker.decode import Item, Readable
 from worker.journal import Outcome
+from worker.letters.keys import waits_for
 from worker.letters.sight import item_of
 from worker.mongo.client import awaited
 from worker.mongo.collections import DEAD_LETTERS, JOURNAL
@@ -31,6 +32,7 @@ class Fate(StrEnum):
 
     NEW = "new"
     UNREADABLE = "unreadable"
+    BEHIND = "behind"
     DECIDED = "decided"
     LETTER = "letter"
     TAKEN = "taken"
@@ -66,21 +68,27 @@ def origin_of(letter: Carried) -> str:
     return found.decode("utf-8", "replace") if found else letter.id
 
 
-async def judge(access: Access, letters: Iterable[Carried]) -> AsyncIterator[Arrival]:
+async def judge(access: Access, letters: Iterable[Carried], *, unreadable: bool) -> AsyncIterator[Arrival]:
     """Each of these with its fate, in their order and in bounded memory. Reads only.
 
     A command is known by its id and the digest of its body, as for every repeat (P2). What cannot be read has no such
-    id; it is known by the letter that it was.
+    id; it is known by the letter that it was. Unless it is to be sent too, what waits behind it stays away with it.
     """
     secrets = Secrets(access.settings.secret.get_secret_value())
     lane_log = access.settings.topic(TopicName.LANES)
+    held: set[str] = set()
     left = iter(letters)
     while some := [(letter, item_of(_stored(letter), secrets, lane_log)) for letter in islice(left, AT_ONCE)]:
         known = await _known(access, some)
         for letter, item in some:
             topic = _topic(letter, item)
+            fate = _fate(letter, item, topic, known)
+            if fate is Fate.UNREADABLE and not unreadable and letter.blocks is not None:
+                held.add(letter.blocks)
+            elif fate is Fate.NEW and not held.isdisjoint(waits_for(item)):
+                fate = Fate.BEHIND
             late = letter.subject in known.last and known.last[letter.subject] > letter.at
-            yield Arrival(letter, item, _fate(letter, item, topic, known), topic, late)
+            yield Arrival(letter, item, fate, topic, late)
 
 
 def _stored(letter: Carried) -> dict[str, Any]:

@@ -54,7 +54,7 @@ async def bring(access: Access, letters: Iterable[Carried], by: str, *, unreadab
     counts = await access.partition_counts(COMMAND_TOPICS)
     async with access.producer() as producer:
         wave = _Wave(access, producer, counts, by)
-        async for arrival in judge(access, letters):
+        async for arrival in judge(access, letters, unreadable=unreadable):
             if arrival.fate not in sends or arrival.topic is None:
                 yield Brought(arrival)
                 continue

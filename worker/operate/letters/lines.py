@@ -78,6 +78,7 @@ class Carried(BaseModel):
     key: Bytes | None
     value: Bytes | None
     headers: tuple[tuple[str, Bytes | None], ...]
+    blocks: str | None = None
     redacted: bool = False
 
 
