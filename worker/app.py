@@ -12,12 +12,12 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
-from faststream.kafka.message import KafkaMessage
 from pymongo.errors import PyMongoError
 
 from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
+from worker.broker import broker_options, decode, parse
 from worker.clock import backoff_seconds
 from worker.deadlines import Scheduler
 from worker.failures import describe
@@ -28,8 +28,6 @@ from worker.kafka import (
     FETCH_WAIT_MS_MAX,
     PARTITION_FETCH_BYTES_MAX,
     Prober,
-    client_options,
-    faststream_security,
 )
 from worker.lane import State
 from worker.lanes import Lanes
@@ -140,7 +138,7 @@ class Worker:
             rules = Rules(self._policy, Secrets(settings.secret.get_secret_value()), settings.lanes, partitions)
             store = Store(client, settings.mongo_database)
             broker = KafkaBroker(
-                **_broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
+                **broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
             )
             consumers: dict[str, Callable[[], AIOKafkaConsumer]] = {}
 
@@ -248,8 +246,8 @@ class Worker:
             heartbeat_interval_ms=int(settings.heartbeat_seconds * 1000),
             rebalance_timeout_ms=int((settings.session_timeout_seconds + settings.lane_close_seconds) * 1000),
             listener=listener,
-            parser=_parse,
-            decoder=_raw,
+            parser=parse,
+            decoder=decode,
         )
 
         async def handle(records: Sequence[ConsumerRecord]) -> None:
@@ -271,25 +269,3 @@ class Worker:
                 self.metrics.lanes.labels(state.value).set(sum(lane.state is state for lane in lanes.lanes.values()))
             self.metrics.waiting.set(sum(lane.waiting_records for lane in lanes.lanes.values()))
             await asyncio.sleep(LOOK_SECONDS)
-
-
-def _broker_options(settings: Settings) -> dict[str, Any]:
-    options = client_options(settings)
-    return {
-        "bootstrap_servers": options["bootstrap_servers"],
-        "client_id": options["client_id"],
-        "request_timeout_ms": options["request_timeout_ms"],
-        "security": faststream_security(settings),
-    }
-
-
-async def _parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:
-    """A parser that cannot raise: FastStream's own decodes headers, and skips a batch that has one it cannot."""
-    first = raw[0]
-    place = f"{first.topic}:{first.partition}:{first.offset}"
-    no_consumer: Any = None  # nobody acknowledges by the message
-    return KafkaMessage(raw_message=raw, body=b"", correlation_id=place, consumer=no_consumer)
-
-
-async def _raw(message: KafkaMessage) -> tuple[ConsumerRecord, ...]:
-    return message.raw_message

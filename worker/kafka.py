@@ -10,7 +10,6 @@ import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from aiokafka.helpers import create_ssl_context
-from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
 from worker.failures import StopWorker
@@ -46,7 +45,7 @@ def client_options(settings: Settings) -> dict[str, Any]:
         "security_protocol": settings.kafka_security_protocol,
     }
     if settings.kafka_security_protocol.endswith("SSL"):
-        options["ssl_context"] = _ssl_context(settings)
+        options["ssl_context"] = ssl_context_of(settings)
     if settings.kafka_security_protocol.startswith("SASL") and settings.kafka_password:
         options["sasl_mechanism"] = settings.kafka_sasl_mechanism
         options["sasl_plain_username"] = settings.kafka_username
@@ -54,19 +53,8 @@ def client_options(settings: Settings) -> dict[str, Any]:
     return options
 
 
-def faststream_security(settings: Settings) -> BaseSecurity | None:
-    """The same for FastStream's broker."""
-    protocol = settings.kafka_security_protocol
-    context = _ssl_context(settings) if protocol.endswith("SSL") else None
-    if not protocol.startswith("SASL"):
-        return BaseSecurity(ssl_context=context) if context else None
-    kinds = {"PLAIN": SASLPlaintext, "SCRAM-SHA-256": SASLScram256, "SCRAM-SHA-512": SASLScram512}
-    password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
-    kind = kinds[settings.kafka_sasl_mechanism]
-    return kind(settings.kafka_username or "", password, ssl_context=context, use_ssl=context is not None)
-
-
-def _ssl_context(settings: Settings) -> ssl.SSLContext:
+def ssl_context_of(settings: Settings) -> ssl.SSLContext:
+    """Trust in the brokers' authority."""
     cafile = str(settings.kafka_ca_file) if settings.kafka_ca_file else None
     return create_ssl_context(cafile=cafile)  # type: ignore[no-any-return]
 
