@@ -4,11 +4,16 @@ from typing import Any
 
 from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do not say what it exports
+    AclBinding,
+    AclOperation,
+    AclPermissionType,
     AdminClient,
     AlterConfigOpType,
     ConfigEntry,
     ConfigResource,
     OffsetSpec,
+    ResourcePatternType,
+    ResourceType,
 )
 
 from tests.support.waiting import wait_until
@@ -80,6 +85,14 @@ class Operator:
         ]
         resource = ConfigResource(ConfigResource.Type.TOPIC, self._prefix + topic, incremental_configs=entries)
         self.admin.incremental_alter_configs([resource])[resource].result(30)
+
+    def allow_writing(self, topic: str, principals: list[str]) -> None:
+        """By ACLs, one for each of these users."""
+        name, kind = self._prefix + topic, ResourcePatternType.LITERAL
+        write, allow = AclOperation.WRITE, AclPermissionType.ALLOW
+        made = [AclBinding(ResourceType.TOPIC, name, kind, who, "*", write, allow) for who in principals]
+        for done in (self.admin.create_acls(made) if made else {}).values():
+            done.result(30)
 
     def _partitions(self, topic: str) -> list[TopicPartition]:
         name = self._prefix + topic

@@ -11,6 +11,7 @@ from worker.cli.operation import show_tracebacks
 COMMANDS = {
     "run": "worker.cli.run",
     "verify": "worker.cli.verify",
+    "doctor": "worker.cli.doctor",
     "journal": "worker.cli.journal",
     "send": "worker.cli.send",
     "tail": "worker.cli.tail",

@@ -1,0 +1,1 @@
+"""What can hurt a deployment, looked at piece by piece. Nothing is changed."""
