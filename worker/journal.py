@@ -5,6 +5,7 @@ reused and reserved ids), has an id made of its source position; such ids begin 
 """
 
 import hashlib
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -13,7 +14,7 @@ from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
 from worker.encode import with_token
-from worker.records import EDITED_FROM_HEADER, Outgoing, header
+from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Outgoing, header
 from worker.secrets import Secrets
 
 LETTER_ID_BYTES_MAX = 512
@@ -103,6 +104,33 @@ def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, An
     if private is not None:
         fields["private"] = private.model_dump()
     return fields
+
+
+def record_name(entry_id: str, number: int) -> str:
+    """The name of one record in all of the journal: its entry, and its number there from 0."""
+    return f"{entry_id}:{number}"
+
+
+def entry_of(name: str) -> str:
+    """The entry in such a name."""
+    return name.rpartition(":")[0]
+
+
+def republished(
+    order_id: str, entries: Iterable[dict[str, Any]], names: Collection[str]
+) -> list[tuple[str, dict[str, Any]]]:
+    """(name, record as stored) of what an order publishes again, with its mark, in the order of these entries.
+
+    The order's own entry has the names alone (`republished`): a copy would be one more place for a purge to redact.
+    Without those that were redacted: their bytes are gone.
+    """
+    mark = [REPUBLISHED_HEADER, order_id.encode()]
+    return [
+        (name, {**record, "headers": [*record.get("headers", ()), mark]})
+        for entry in entries
+        for number, record in enumerate(entry["records"])
+        if (name := record_name(entry["_id"], number)) in names and "digest" not in record
+    ]
 
 
 def published_digest(record: dict[str, Any], secrets: Secrets) -> bytes:

@@ -65,9 +65,18 @@ class ContinueParked(Order):
 
 
 class Republish(Order):
-    """Publish the records of these journal entries again, because the topics have lost them."""
+    """Publish records of these journal entries again, because the topics have lost them.
 
-    entry_ids: Annotated[tuple[LetterId, ...], Field(min_length=1, max_length=REPUBLISHED_ENTRIES_MAX)]
+    `records`: entry → which of its records, by their number in it from 0; all of them where none is named. `seen`: up
+    to there, not including it, the orders of the lane log had been published when the caller looked at the topics. What
+    was republished since does not go out another time: the caller cannot know of it.
+    """
+
+    records: Annotated[
+        dict[LetterId, Annotated[tuple[Annotated[int, Field(ge=0, le=1_000_000)], ...], Field(max_length=1000)]],
+        Field(min_length=1, max_length=REPUBLISHED_ENTRIES_MAX),
+    ]
+    seen: Annotated[int, Field(ge=0, lt=2**63)] = 0
 
 
 class Answer(StrEnum):
@@ -86,4 +95,5 @@ class Answer(StrEnum):
     REDACTED = "REDACTED"
     ID_TAKEN = "ID_TAKEN"
     NOT_PUBLISHED_YET = "NOT_PUBLISHED_YET"
+    ALREADY_REPUBLISHED = "ALREADY_REPUBLISHED"
     TOO_MUCH = "TOO_MUCH"

@@ -71,6 +71,12 @@ class Operator:
         for done in (self.admin.delete_topics(names) if names else {}).values():
             done.result(30)
 
+    def delete_topic(self, topic: str) -> None:
+        """With all its records."""
+        name = self._prefix + topic
+        self.admin.delete_topics([name])[name].result(30)
+        wait_until(lambda: name not in self.admin.list_topics(timeout=10).topics, 30, f"{topic} to be gone")
+
     def delete_records(self, topic: str, before: dict[int, int]) -> None:
         """Truncate a topic's partitions from their beginning, as retention does."""
         places = [TopicPartition(self._prefix + topic, partition, offset) for partition, offset in before.items()]

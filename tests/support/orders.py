@@ -9,7 +9,8 @@ from contracts.commands.operating import LetterOrder
 from tests.support.deployment import Deployment
 from worker.operate.access import access
 from worker.operate.orders import Answered, Place, ordering
-from worker.operate.orders import republish as republish_
+from worker.operate.republish.run import Done
+from worker.operate.republish.run import republish as republish_
 
 WAY: dict[str, type[LetterOrder]] = {
     "replay": operating.ReplayDeadLetter,
@@ -56,8 +57,8 @@ def give_all(
     return asyncio.run(work())
 
 
-def republish(deployment: Deployment, *entry_ids: str) -> list[Answered]:
-    async def work() -> list[Answered]:
+def republish(deployment: Deployment, *entry_ids: str) -> Done:
+    async def work() -> Done:
         async with access(deployment.settings()) as connected:
             return await republish_(connected, entry_ids, "olga", "they were gone")
 

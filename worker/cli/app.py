@@ -12,6 +12,7 @@ COMMANDS = {
     "run": "worker.cli.run",
     "verify": "worker.cli.verify",
     "doctor": "worker.cli.doctor",
+    "republish": "worker.cli.republish",
     "journal": "worker.cli.journal",
     "send": "worker.cli.send",
     "tail": "worker.cli.tail",

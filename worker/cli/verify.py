@@ -118,6 +118,8 @@ def _show_summary(report: Report, limit: int) -> None:
     )
     if report.repeats_asked_for:
         out.print(f"{report.repeats_asked_for:,} records are there again because republish put them", style="faint")
+    if report.expired:
+        out.print(f"{report.expired:,} records are gone because their topic keeps them no longer", style="faint")
     if report.redacted:
         out.print(f"{report.redacted:,} records belong to redacted entries: only digest or id compared", style="faint")
     if not report.tokens_compared:

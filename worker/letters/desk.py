@@ -1,7 +1,7 @@
 """An order's batch: it decides letters besides, each as a step of its own at the order's place in the log."""
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from typing_extensions import override
@@ -113,19 +113,28 @@ class Desk(Batch):
         return self._internal(Internal(command, partner, partner), 1, self._message)
 
     def answer(
-        self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing], about: Iterable[str] = ()
+        self,
+        answer: Answer | None,
+        result: dict[str, Any],
+        records: list[Outgoing],
+        about: Iterable[str] = (),
+        republished: Sequence[str] = (),
     ) -> None:
-        """The order's own entry."""
+        """The order's own entry. Of what goes out again it has the names, not the records."""
         had_effect = answer in (None, Answer.STILL_FAILING)
         outcome = journal.Outcome.ACCEPTED if had_effect else journal.Outcome.REFUSED
-        rows: list[tuple[Outgoing, Any]] = [(record, None) for record in records]
+        rows: list[tuple[Outgoing, Any]] = [] if republished else [(record, None) for record in records]
         code = answer.value if answer else None
         order = self._message.data
         why = {name: text for name in ("reason", "plan") if (text := getattr(order, name, ""))}
         more: dict[str, Any] = {"result": result, **why}
         if copied := sorted(about):
             more["about"] = copied
+        if republished:
+            more["republished"] = list(republished)
         self._enter(self._message.id, self._order, outcome, rows, code=code, more=more)
+        if republished:
+            self.records.extend(records)
 
     @contextlib.contextmanager
     def _at(self, letter_id: str, step: int, edited_from: str | None) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """What comes of an order about dead letters or the journal. Pure, like the rest of a batch: what it needs is loaded."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import count
 from typing import Any, NamedTuple, Protocol
@@ -22,7 +22,7 @@ from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, finger
 from worker.decode import Item, Readable
 from worker.encode import CONTENT_TYPE_HEADER
 from worker.letters.keys import blocked_by, keys_of
-from worker.letters.republishing import republished
+from worker.letters.republishing import republish
 from worker.letters.sight import Sight
 from worker.mongo.letters import Letter
 from worker.mongo.store import LaneDocument
@@ -72,9 +72,14 @@ class Desk(Protocol):
         """The lane's order to itself."""
 
     def answer(
-        self, answer: Answer | None, result: dict[str, Any], records: list[Outgoing], about: Iterable[str] = ()
+        self,
+        answer: Answer | None,
+        result: dict[str, Any],
+        records: list[Outgoing],
+        about: Iterable[str] = (),
+        republished: Sequence[str] = (),
     ) -> None:
-        """The order's own journal entry. `about`: whose records it holds copies of (worker/redaction.py)."""
+        """The order's own entry: with records, copies `about` others (worker/redaction.py), or names of old ones."""
 
 
 def carry_out(desk: Desk, message: CommandMessage, sight: Sight) -> None:
@@ -92,7 +97,7 @@ def carry_out(desk: Desk, message: CommandMessage, sight: Sight) -> None:
             work.let_go(going_on.blocks, message.partner_id)
             work.answer(None)
         case Republish() as wanted:
-            desk.answer(*republished(desk.lane, message.id, wanted, sight.entries))
+            republish(desk, message.id, wanted, sight)
         case _:
             msg = f"{message.data.wire_type()} is no order"
             raise TypeError(msg)

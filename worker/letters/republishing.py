@@ -1,51 +1,63 @@
-"""What comes of an order to publish journal entries again: their records as they were, with a header that says so."""
+"""Publishing again what the topics lost: the lane alone may do it, and never twice for two who saw the same gap."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 from contracts.commands.operating import Answer, Republish
 from contracts.topics import TopicName
-from worker.journal import records_of
-from worker.mongo.store import LaneDocument
-from worker.records import REPUBLISHED_HEADER, Outgoing
+from worker.journal import record_name, records_of, republished
+
+if TYPE_CHECKING:
+    from worker.letters.orders import Desk
+    from worker.letters.sight import Sight
 
 REPUBLISHED_BYTES_MAX = 2_097_152
 
 
-class Republished(NamedTuple):
-    """What the order is answered with. `about`: whose records these copies are."""
+def names_of(wanted: Republish, entries: Iterable[dict[str, Any]]) -> set[str]:
+    """The records that are asked for, by name. The lane's own commands are none of them: they were decided once."""
+    return {
+        record_name(entry["_id"], number)
+        for entry in entries
+        for number, record in enumerate(entry["records"])
+        if record["topic"] != TopicName.LANES and number in (wanted.records[entry["_id"]] or (number,))
+    }
 
-    answer: Answer | None
-    result: dict[str, Any]
-    records: list[Outgoing]
-    about: set[str]
 
+def republish(desk: "Desk", order_id: str, wanted: Republish, sight: "Sight") -> None:
+    """The records once more, as they were, with a header that says so.
 
-def republished(lane: LaneDocument, order_id: str, wanted: Republish, entries: Sequence[dict[str, Any]]) -> Republished:
-    """The records of these entries; or why not. What a purge has redacted is not what was published, and stays away."""
-    kept = [{**entry, "records": [one for one in entry["records"] if "digest" not in one]} for entry in entries]
-    redacted = sum(len(entry["records"]) for entry in entries) - sum(len(entry["records"]) for entry in kept)
-    mark = (REPUBLISHED_HEADER, order_id.encode())
-    records = [
-        record._replace(headers=(*record.headers, mark))
-        for entry in kept
-        for record in records_of(entry)
-        if record.topic is not TopicName.LANES
-    ]
-    answer = None
-    if len(entries) < len(set(wanted.entry_ids)):
-        answer = Answer.NOT_FOUND
-    elif any(entry["lane"] != lane.lane for entry in entries):
-        answer = Answer.OTHER_LANE
-    elif any(entry["offset"] >= lane.published for entry in entries):
-        answer = Answer.NOT_PUBLISHED_YET
-    elif sum(len(record.value or b"") for record in records) > REPUBLISHED_BYTES_MAX and len(entries) > 1:
-        answer = Answer.TOO_MUCH
-    elif redacted and not records:
-        answer = Answer.REDACTED
+    Whether a topic lacks them, only the caller knows. The lane knows what orders it has carried out since the caller
+    looked; what they published is left out, and whoever gave them is named.
+    """
+    asked = names_of(wanted, sight.entries)
+    rows = republished(order_id, sight.entries, asked - sight.republished.keys())
+    records = records_of({"records": [row for _, row in rows]})
+    result: dict[str, Any] = {
+        "entries": len(sight.entries),
+        "records": len(records),
+        "already": len(sight.republished.keys() & asked),
+        "redacted": len(asked) - len(records) - len(sight.republished.keys() & asked),
+    }
+    for order in list(sight.republished.values())[:1]:
+        result |= {"by": order["actor"]["user_id"], "at": order["at"]}
+    answer = _refusal(desk, wanted, sight, sum(len(record.value or b"") for record in records), result)
     if answer is not None:
-        records = []
-    result = {"entries": len(entries), "records": len(records)} | ({"redacted": redacted} if redacted else {})
-    return Republished(
-        answer, result, records, {entry["subject"] for entry in kept if records and entry.get("subject")}
-    )
+        result["records"] = 0
+        desk.answer(answer, result, [])
+    else:
+        desk.answer(None, result, records, [name for name, _ in rows])
+
+
+def _refusal(desk: "Desk", wanted: Republish, sight: "Sight", size: int, result: dict[str, Any]) -> Answer | None:
+    if len(sight.entries) < len(wanted.records):
+        return Answer.NOT_FOUND
+    if any(entry["lane"] != desk.lane.lane for entry in sight.entries):
+        return Answer.OTHER_LANE
+    if any(entry["offset"] >= desk.lane.published for entry in sight.entries):
+        return Answer.NOT_PUBLISHED_YET
+    if size > REPUBLISHED_BYTES_MAX and len(sight.entries) > 1:
+        return Answer.TOO_MUCH
+    if not result["records"] and result["already"]:
+        return Answer.ALREADY_REPUBLISHED
+    return Answer.REDACTED if not result["records"] and result["redacted"] else None

@@ -16,6 +16,7 @@ from contracts.commands.operating import (
 from worker.decode import Item, Readable, decode
 from worker.encode import CONTENT_TYPE_HEADER
 from worker.letters.keys import keys_of, waits_for
+from worker.letters.republishing import names_of
 from worker.mongo.letters import Letter, Letters, Waiting
 from worker.records import Headers, Source
 from worker.secrets import Secrets
@@ -37,6 +38,8 @@ class Sight:
     waiting: list[tuple[Letter, Item]] = field(default_factory=list)
     more: bool = False
     entries: list[dict[str, Any]] = field(default_factory=list)
+    republished: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of the records to publish again those that an order published again already, unseen by who asks for it."""
 
     @property
     def items(self) -> list[Item]:
@@ -87,7 +90,8 @@ async def look(letters: Letters, session: Any, secrets: Secrets, item: Item, let
                 session, letter["blocks"], letter["partner"], letter["_id"], let_go_max, LET_GO_BYTES_MAX
             )
     elif isinstance(order, Republish):
-        sight.entries = await letters.entries(session, order.entry_ids)
+        sight.entries = await letters.entries(session, order.records)
+        sight.republished = await letters.republished(session, names_of(order, sight.entries), order.seen)
     sight.waiting = [(letter, item_of(letter, secrets, lane_log)) for letter in found.letters]
     sight.more = found.more
     return sight

@@ -57,8 +57,10 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel([("lane", ASCENDING), ("offset", ASCENDING), ("step", ASCENDING)], name="log_order", unique=True),
         # History of one partnership.
         IndexModel([("subject", ASCENDING), ("at", ASCENDING)], name="history"),
-        # Orders that hold copies of records about others, which a purge has to find.
+        # Orders that hold copies of letters about others, which a purge has to find.
         IndexModel([("about", ASCENDING)], name="about", sparse=True),
+        # Which orders published a record again; only orders have the field.
+        IndexModel([("republished", ASCENDING)], name="republished", sparse=True),
         # Purges whose traces are still there.
         IndexModel([("redaction", ASCENDING)], name="redaction", sparse=True),
     ],

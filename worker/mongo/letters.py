@@ -86,6 +86,15 @@ class Letters:
         entries: list[dict[str, Any]] = await found.sort([("offset", 1), ("step", 1)]).to_list(None)
         return entries
 
+    async def republished(self, session: Any, names: Iterable[str], since: int) -> dict[str, dict[str, Any]]:
+        """Record → the last order, from this offset of its lane on, that published it again."""
+        query = {"republished": {"$in": list(names)}, "offset": {"$gte": since}}
+        fields = {"republished": 1, "at": 1, "actor": 1}
+        found: dict[str, dict[str, Any]] = {}
+        async for order in self._journal.find(query, fields, session=session).sort("offset", 1):
+            found |= dict.fromkeys(order["republished"], order)
+        return found
+
     async def save(self, session: Any, new: list[RawBSONDocument], kept: list[tuple[str, RawBSONDocument]]) -> int:
         """Write new letters, and those that changed. Answers how many of these it found."""
         if new:

@@ -13,6 +13,7 @@ from pymongo.errors import BulkWriteError, PyMongoError
 
 from handlers.documents import Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
+from worker.journal import entry_of, republished
 from worker.mongo.client import Client, awaited
 from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
 from worker.mongo.letters import Letters
@@ -262,9 +263,12 @@ class Store:
             raise
 
     async def unpublished(self, lane: int, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
-        """The journal entries of a lane from offset `first` up to, not including, `end`, in log order."""
+        """A lane's journal entries from `first` up to, not including, `end`, in log order; with what orders sent."""
         query = {"lane": lane, "offset": {"$gte": first, "$lt": end}}
         async for entry in self._db[JOURNAL].find(query).sort([("offset", 1), ("step", 1)]).batch_size(200):
+            if names := entry.get("republished"):
+                originals = await self.letters.entries(None, {entry_of(name) for name in names})
+                entry["records"] = [record for _, record in republished(entry["_id"], originals, set(names))]
             yield entry
 
     async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:

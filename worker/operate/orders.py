@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
-from contracts.commands.operating import REPUBLISHED_ENTRIES_MAX, Order, Republish
+from contracts.commands.operating import Order
 from contracts.message import Actor, CommandMessage, Party, Role
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import monotonic_seconds, new_id, utc_now
@@ -30,8 +30,6 @@ NOBODY = "dead-letters"
 """Subject and partner of an order about a record that has none, or none that a frame could hold."""
 
 SAFE_ID = re.compile(rf"[^\x00-\x1f\x7f]{{1,{ID_CHARACTERS_MAX}}}")
-
-REPUBLISHED_BYTES_MAX = 1_048_576
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,36 +131,3 @@ async def ordering(access: Access, by: str) -> AsyncIterator[Orders]:
     _ = access.secrets
     async with access.producer() as producer:
         yield Orders(access, by, producer)
-
-
-async def republish(access: Access, entry_ids: Sequence[str], by: str, reason: str = "") -> list[Answered]:
-    """Have the lanes publish the records of these journal entries again. The caller knows that they are missing.
-
-    Raises:
-        WrongRequest: an entry is not in the journal.
-        NoAnswer: see `Orders.wait`.
-    """
-    wanted = list(dict.fromkeys(entry_ids))
-    sizes: dict[str, tuple[int, int]] = {}
-    async for row in access.db[JOURNAL].find({"_id": {"$in": wanted}}, {"lane": 1, "size": {"$bsonSize": "$$ROOT"}}):
-        sizes[row["_id"]] = row["lane"], row["size"]
-    unknown = [entry_id for entry_id in wanted if entry_id not in sizes]
-    if unknown:
-        raise WrongRequest(f"The journal has no entry {unknown[0]}.")
-    parts: dict[int, list[list[str]]] = {}
-    filled: dict[int, int] = {}
-    for entry_id in wanted:
-        lane, size = sizes[entry_id]
-        part = parts.setdefault(lane, [[]])
-        filled[lane] = filled.get(lane, 0) + size
-        if part[-1] and (len(part[-1]) >= REPUBLISHED_ENTRIES_MAX or filled[lane] > REPUBLISHED_BYTES_MAX):
-            part.append([])
-            filled[lane] = size
-        part[-1].append(entry_id)
-    async with ordering(access, by) as orders:
-        given = [
-            (Place(lane), Republish(actor=orders.actor, reason=reason, entry_ids=tuple(ids)))
-            for lane, some in parts.items()
-            for ids in some
-        ]
-        return await orders.wait(await orders.give(given))

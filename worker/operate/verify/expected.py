@@ -1,7 +1,7 @@
 """What a lane published on one partition of one topic, read from the journal in log order."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -10,9 +10,10 @@ import orjson
 
 from contracts.topics import TopicName
 from worker.encode import with_token
+from worker.journal import entry_of, record_name
 from worker.mongo.client import awaited
 from worker.mongo.collections import DEAD_LETTERS, JOURNAL
-from worker.records import Headers, Outgoing
+from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header
 from worker.secrets import Secrets
 
 ENTRIES_AT_ONCE = 500
@@ -21,21 +22,38 @@ LETTER_REASON_HEADER = "dead-letter-reason"
 NO_STEP = -1
 
 Place = tuple[int, int, int]
-"""Where a record stands in its lane: offset of the lane log, step of a replay, number among the entry's records."""
+"""Where a record stands in its lane: offset of the lane log, step of a replay, number among the entry's records. One
+that an order published again stands at the order's offset."""
+
+FIRST: Place = (-1, NO_STEP, 0)
+"""Before all others."""
 
 
 class Expected(NamedTuple):
     """One record as the journal has it, with its token where the secret is known."""
 
     entry: str
+    number: int
+    """Among the entry's records."""
     place: Place
     at: datetime
+    """When it was to be published; again, if an order did so."""
+    decided_at: datetime
+    origin: Place
+    """Where it stood first, whatever published it again."""
     key: bytes | None
     value: bytes | None
     headers: Headers
     has_token: bool
     digest: bytes | None = None
     """Of the value as it was published, where a purge has redacted the record (decision 0011)."""
+    again: bool = False
+    """Whether an order published it again: the topic may have it twice then."""
+
+    @property
+    def name(self) -> str:
+        """In all of the journal. The same for what was published again."""
+        return record_name(self.entry, self.number)
 
 
 @dataclass(slots=True)
@@ -48,8 +66,8 @@ class LaneRecords:
     published: int
     """Below this offset everything was published; above it something may be missing yet."""
     secrets: Secrets | None
-    begun: bool
-    """Whether the first of its records that the topic still has is known."""
+    first: Place | None
+    """From here on it is judged; None as long as the first of its records that the topic still has is not known."""
     head: Expected | None = None
     pending: dict[Place, Expected] = field(default_factory=dict)
     """Passed over on the topic, and so missing unless they come later."""
@@ -59,7 +77,8 @@ class LaneRecords:
     async def seek(self, offset: int) -> None:
         """Go to the first record at or after this offset of the lane log."""
         await self.close()
-        query = {"lane": self.lane, "offset": {"$gte": offset}, "records.topic": self.topic.value}
+        said = [{"records.topic": self.topic.value}, {"republished.0": {"$exists": True}}]
+        query = {"lane": self.lane, "offset": {"$gte": offset}, "$or": said}
         self._cursor = self.db[JOURNAL].find(query, projection_of(self.topic))
         self._cursor = self._cursor.sort(LOG_ORDER).batch_size(ENTRIES_AT_ONCE)
         self._waiting.clear()
@@ -72,7 +91,7 @@ class LaneRecords:
             if entry is None:
                 self.head = None
                 return
-            self._waiting = expected_of(entry, self.secrets)[::-1]
+            self._waiting = (await expected_of(self.db, self.topic, entry, self.secrets))[::-1]
         self.head = self._waiting.pop()
 
     def is_due(self) -> bool:
@@ -90,25 +109,49 @@ LOG_ORDER = [("offset", 1), ("step", 1)]
 
 
 def projection_of(topic: TopicName) -> dict[str, Any]:
-    """An entry's place, and its records on one topic."""
+    """An entry's place, and its records on one topic; and what it published again."""
     on_topic = {"$filter": {"input": "$records", "cond": {"$eq": ["$$this.topic", topic.value]}}}
-    return {"lane": 1, "offset": 1, "step": 1, "at": 1, "records": on_topic}
+    topics = "$records.topic"
+    return {"lane": 1, "offset": 1, "step": 1, "at": 1, "republished": 1, "records": on_topic, "topics": topics}
 
 
-def expected_of(entry: dict[str, Any], secrets: Secrets | None) -> list[Expected]:
-    """The records of an entry that was read with `projection_of`."""
+async def expected_of(db: Any, topic: TopicName, entry: dict[str, Any], secrets: Secrets | None) -> list[Expected]:
+    """The records of an entry that was read with `projection_of`; an order's that published some again has those."""
+    if names := set(entry.get("republished", ())):
+        originals = db[JOURNAL].find({"_id": {"$in": [entry_of(name) for name in names]}}, projection_of(topic))
+        found = [each async for original in originals.sort(LOG_ORDER) for each in _expected_of(original, secrets)]
+        again = [expected for expected in found if expected.name in names]
+        mark = (REPUBLISHED_HEADER, entry["_id"].encode())
+        return [
+            expected._replace(
+                place=(entry["offset"], NO_STEP, number),
+                at=entry["at"],
+                headers=(*expected.headers, mark),
+                again=True,
+            )
+            for number, expected in enumerate(again)
+        ]
+    return _expected_of(entry, secrets)
+
+
+def _expected_of(entry: dict[str, Any], secrets: Secrets | None) -> list[Expected]:
+    topic = next((record["topic"] for record in entry["records"]), None)
+    numbers = [number for number, on in enumerate(entry["topics"]) if on == topic]
     return [
         Expected(
             entry["_id"],
+            number,
             (entry["offset"], entry.get("step", NO_STEP), number),
             entry["at"],
+            entry["at"],
+            (entry["offset"], entry.get("step", NO_STEP), number),
             record["key"],
             _value(record, secrets),
             tuple((name, value) for name, value in record.get("headers", ())),
             "token" in record,
             record.get("digest"),
         )
-        for number, record in enumerate(entry["records"])
+        for number, record in zip(numbers, entry["records"], strict=True)
     ]
 
 
@@ -156,24 +199,39 @@ async def look_up(
     ids = identity(topic, value, headers)
     if ids is None:
         return None
-    async for entry in entries_of(db, topic, ids[0]):
-        for expected in expected_of(entry, secrets):
+    order = (header(headers, REPUBLISHED_HEADER) or b"").decode("utf-8", "replace")
+    found = None
+    async for entry in entries_of(db, topic, order, ids[0]):
+        for expected in await expected_of(db, topic, entry, secrets):
             theirs = identity(topic, expected.value, expected.headers)
             if theirs is not None and theirs[1] == ids[1]:
-                return entry["lane"], expected
-    return None
+                if expected.headers == headers:
+                    return entry["lane"], expected
+                found = found or (entry["lane"], expected)
+    return found
 
 
-async def entries_of(db: Any, topic: TopicName, entry_id: str) -> AsyncIterator[dict[str, Any]]:
-    """The journal entries that a record with this id can come from."""
-    async for entry in db[JOURNAL].find({"_id": entry_id}, projection_of(topic)):
-        yield entry
+async def entries_of(db: Any, topic: TopicName, order_id: str, entry_id: str) -> AsyncIterator[dict[str, Any]]:
+    """The journal entries that a record with this id can come from; first the order that put it there, if one did."""
+    for wanted in filter(None, (order_id, entry_id)):
+        async for entry in db[JOURNAL].find({"_id": wanted}, projection_of(topic)):
+            yield entry
     # What came of a letter was entered under the ids of the orders that decided it.
     letter = await db[DEAD_LETTERS].find_one({"_id": entry_id}, {"history.order": 1})
     for done in letter.get("history", ()) if letter else ():
         steps = {"_id": {"$regex": f"^{re.escape(done['order'])}:[0-9]+$"}, "replay_of": entry_id}
         async for entry in db[JOURNAL].find(steps, projection_of(topic)):
             yield entry
+
+
+async def published_later(db: Any, passed_over: Sequence[Expected]) -> list[bool]:
+    """Whether an order published each of these again, later than where it is missing."""
+    last: dict[str, int] = {}
+    names = [expected.name for expected in passed_over]
+    async for order in db[JOURNAL].find({"republished": {"$in": names}}, {"republished": 1, "offset": 1}):
+        for name in order["republished"]:
+            last[name] = max(last.get(name, -1), order["offset"])
+    return [last.get(expected.name, -1) > expected.place[0] for expected in passed_over]
 
 
 async def first_after(db: Any, lane: int, published: int, at: datetime) -> int:

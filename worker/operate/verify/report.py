@@ -62,6 +62,8 @@ class Report:
     records: int = 0
     repeats_asked_for: int = 0
     """Records that `republish` put there again."""
+    expired: int = 0
+    """Records that their topic lacks because they are older than its retention."""
     redacted: int = 0
     """Records whose journal entry was redacted since, so that only their digests or ids could be compared."""
     tokens_compared: bool = True

@@ -2,58 +2,75 @@
 
 A lane writes to one partition of each topic, several lanes may share it, and each lane's records stand there in the
 lane's order. So a partition is read once from its start to its end, beside the journal of its lanes: a record is the
-next one of a lane, or something is wrong with it. Below a topic's log start, and above what the lanes say that they
-have published, nothing is judged.
+next one of a lane, or something is wrong with it. Below a topic's log start, before its retention, and above what the
+lanes say that they have published, nothing is judged.
 """
 
-from collections.abc import AsyncIterator, Collection
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Any
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from contracts.topics import TOPICS, TopicName
-from worker.clock import from_milliseconds, monotonic_seconds
-from worker.journal import digest_of_value
+from worker.clock import monotonic_seconds, utc_now
 from worker.mongo.collections import LANES
 from worker.operate.access import Access
 from worker.operate.errors import CannotOperate
-from worker.operate.verify.expected import Expected, LaneRecords, first_after, look_up, without_token
+from worker.operate.verify.expected import Place
 from worker.operate.verify.report import Kind, Progress, Report
-from worker.secrets import Secrets
-from worker.visible import CLOCKS_DIFFER_MS_MAX
+from worker.operate.verify.walk import Missing, Walk
 
 PUBLISHED_TOPICS = tuple(name for name, row in TOPICS.items() if row.producer == "worker (lanes)")
 """What only the lanes write: events, refusals and dead letters."""
 
-REPUBLISHED_HEADER = "republished"
-"""On a record that an operator asked to be put there again."""
-
 RECORDS_AT_ONCE = 2000
-PENDING_MAX = 10_000
-"""Records of a lane that were passed over and may still come. Beyond that they are told as missing at once."""
-
 NOTHING_COMES_SECONDS = 60
 """So long an open transaction may hold a topic back; Kafka ends one sooner."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What `republish` looks at, and what it wants to know."""
+
+    missing: Callable[[Missing], None]
+    """Told of each record that its topic lacks, in the order of its lane."""
+    partitions: Callable[[TopicName, int, int], bool] = lambda _topic, _number, _count: True
+    """Whether to look at a partition of a topic that has so many."""
+    expired: bool = False
+    """Also what the log start and the retention took."""
+    judged: Callable[[TopicName, int, Place | None], None] = lambda _topic, _lane, _first: None
+    """Told of each lane from where on its records on a topic were judged; None: none were."""
+    cut: Callable[[TopicName, int], None] = lambda _topic, _partition: None
+    """Told of each partition that has lost its beginning."""
+
+
 async def verify_topics(
-    access: Access, report: Report, progress: Progress, topics: Collection[TopicName] = PUBLISHED_TOPICS
+    access: Access,
+    report: Report,
+    progress: Progress,
+    topics: Collection[TopicName] = PUBLISHED_TOPICS,
+    scope: Scope | None = None,
 ) -> None:
-    """Walk over these topics beside the journal."""
+    """Walk over these topics beside the journal. With a scope, only what it asks for is told of missing records."""
+    asked = scope or Scope(lambda missing: _tell(report, missing))
     secrets = access.secrets if access.has_secret else None
     # First what was published, then where the topics end: what is below the one must be below the other.
     published = {lane["_id"]: lane["published"] async for lane in access.db[LANES].find({}, {"published": 1})}
+    kept_since = {} if asked.expired else await _kept_since(access, topics)
     async with access.reader() as reader, access.reader("read_uncommitted") as end_reader:
         ranges = await _ranges(access, end_reader, topics)
+        counts = {topic: ranges_count(ranges, topic) for topic in topics}
+        ranges = [each for each in ranges if asked.partitions(each[0], each[1].partition, counts[each[0]])]
         total = sum(end - start for _, _, start, end in ranges)
         seen = 0
         for topic, partition, start, end in ranges:
-            count = ranges_count(ranges, topic)
-            lanes = {lane: at for lane, at in published.items() if lane % count == partition.partition}
-            walk = _Walk(access.db, report, topic, partition, secrets)
-            await walk.begin(lanes, start)
+            lanes = {lane: at for lane, at in published.items() if lane % counts[topic] == partition.partition}
+            walk = Walk(access.db, report, topic, partition, secrets, kept_since.get(topic), asked.missing)
+            if start > 0:
+                asked.cut(topic, partition.partition)
+            await walk.begin(lanes, from_first=start == 0 or asked.expired)
             try:
                 async for records in _records(reader, partition, start, end):
                     for record in records:
@@ -62,8 +79,32 @@ async def verify_topics(
                 await walk.end()
             finally:
                 await walk.close()
+            for lane, beside in walk.lanes.items():
+                asked.judged(topic, lane, beside.first)
             seen += end - start
     progress("topics", total, total)
+
+
+def _tell(report: Report, missing: Missing) -> None:
+    if missing.expired:
+        report.expired += 1
+        return
+    expected = missing.expected
+    place = f"{missing.topic}[{missing.partition}]"
+    report.differ(Kind.RECORD_MISSING, place, expected.entry, expected.value or b"", "nothing")
+
+
+async def _kept_since(access: Access, topics: Collection[TopicName]) -> dict[TopicName, datetime]:
+    """What was published before these times may be gone by retention, whether the topic still begins at 0 or not."""
+    names = {access.settings.topic(topic): topic for topic in topics}
+    found: dict[TopicName, datetime] = {}
+    async with access.admin() as admin:
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, name) for name in names])
+    for code, _, _, name, entries in (resource for answer in answers for resource in answer.resources):
+        retention_ms = int(next((entry[1] for entry in entries if entry[0] == "retention.ms"), -1))
+        if not code and retention_ms >= 0:  # whose configuration this user may not see is taken to keep for ever
+            found[names[name]] = utc_now() - timedelta(milliseconds=retention_ms)
+    return found
 
 
 def ranges_count(ranges: list[tuple[TopicName, TopicPartition, int, int]], topic: TopicName) -> int:
@@ -104,147 +145,3 @@ async def _records(
                 "open there. Look with kafka-transactions.sh, and abort it if its producer is gone."
             )
             raise CannotOperate(msg)
-
-
-@dataclass(slots=True)
-class _Walk:
-    """One partition of one topic beside the journal of its lanes."""
-
-    db: Any
-    report: Report
-    topic: TopicName
-    partition: TopicPartition
-    secrets: Secrets | None
-    lanes: dict[int, LaneRecords] = field(default_factory=dict)
-    last: LaneRecords | None = None
-    """The lane of the record before: a transaction's records are of one lane."""
-    since_ms: int | None = None
-    """Append time of the first record that is left, where earlier ones are gone."""
-
-    async def begin(self, published: dict[int, int], start: int) -> None:
-        """With nothing gone, from each lane's first entry on; else each lane's start is found as it comes."""
-        for lane, at in published.items():
-            self.lanes[lane] = LaneRecords(self.db, self.topic, lane, at, self.secrets, begun=start == 0)
-            if start == 0:
-                await self.lanes[lane].seek(0)
-
-    async def take(self, record: ConsumerRecord) -> None:
-        """The next record of the partition."""
-        self.report.records += 1
-        if self.since_ms is None:
-            await self._find_starts(record.timestamp)
-        if self.last is not None and self._is(record, self.last.head):
-            lane: LaneRecords | None = self.last
-        else:
-            lane = next((lane for lane in self.lanes.values() if self._is(record, lane.head)), None)
-        if lane is not None:
-            self.last, lane.begun = lane, True
-            await lane.advance()
-        else:
-            await self._explain(record)
-
-    async def _find_starts(self, since_ms: int) -> None:
-        self.since_ms = since_ms
-        since = from_milliseconds(since_ms) + timedelta(milliseconds=CLOCKS_DIFFER_MS_MAX)
-        for lane in self.lanes.values():
-            if not lane.begun:  # what was decided after the first record that is left was also published after it
-                await lane.seek(await first_after(self.db, lane.lane, max(0, lane.published), since))
-
-    async def _explain(self, record: ConsumerRecord) -> None:
-        """It is not the next of any lane: what is it?"""
-        place = f"{self.topic}[{record.partition}]@{record.offset}"
-        found = await look_up(self.db, self.topic, record.value, record.headers, self.secrets)
-        lane = self.lanes.get(found[0]) if found else None
-        if found is None:
-            self.report.differ(Kind.RECORD_UNKNOWN, place, None, "an entry of the journal", record.value or b"")
-            return
-        expected = found[1]
-        if lane is None:
-            there = f"the partition of lane {found[0]}"
-            self.report.differ(Kind.RECORD_UNKNOWN, place, expected.entry, there, f"partition {record.partition}")
-            return
-        if not lane.begun:  # the first of its lane that is left
-            lane.begun = True
-            if lane.head is None or expected.place < lane.head.place:
-                await lane.seek(expected.place[0])
-                while lane.head is not None and lane.head.place < expected.place:  # gone with the ones before
-                    await lane.advance()
-        await self._place(record, place, lane, expected)
-
-    async def _place(self, record: ConsumerRecord, place: str, lane: LaneRecords, expected: Expected) -> None:
-        while lane.head is not None and lane.head.place < expected.place:
-            if lane.is_due():
-                self._pass_over(lane, lane.head)
-            await lane.advance()
-        asked_for = any(name == REPUBLISHED_HEADER for name, _ in record.headers)
-        if lane.head is not None and lane.head.place == expected.place:
-            await lane.advance()
-        elif expected.place in lane.pending:
-            del lane.pending[expected.place]
-            if not asked_for:
-                self.report.differ(Kind.RECORD_LATE, place, expected.entry, "in its lane's order", "behind later ones")
-        elif expected.place[0] >= lane.published:
-            return  # decided since, and nothing to judge by yet
-        elif not asked_for:
-            self.report.differ(Kind.RECORD_TWICE, place, expected.entry, "once", "again")
-        self.report.repeats_asked_for += asked_for
-        if not self._is(record, expected):
-            self._differs(record, place, expected)
-
-    def _pass_over(self, lane: LaneRecords, expected: Expected) -> None:
-        lane.pending[expected.place] = expected
-        if len(lane.pending) > PENDING_MAX:
-            first = next(iter(lane.pending))
-            self._missing(lane.pending.pop(first))
-
-    async def end(self) -> None:
-        """At the end of the partition: what should have come and did not?"""
-        if self.since_ms is None and not all(lane.begun for lane in self.lanes.values()):
-            return  # everything is gone by retention
-        for lane in self.lanes.values():
-            for expected in lane.pending.values():
-                self._missing(expected)
-            while lane.is_due() and lane.head is not None:
-                self._missing(lane.head)
-                await lane.advance()
-
-    async def close(self) -> None:
-        """Give the cursors back."""
-        for lane in self.lanes.values():
-            await lane.close()
-
-    # Comparing ----------------------------------------------------------------------------------------------------
-
-    def _is(self, record: ConsumerRecord, expected: Expected | None) -> bool:
-        if expected is None or not self._same_value(record.value, expected):
-            return False
-        if expected.digest is not None and self.topic is TopicName.DEAD_LETTERS:
-            return set(expected.headers) <= set(record.headers)  # the producer's own, and its key, are redacted
-        if record.key != expected.key:
-            return False
-        # Tuples of (name, bytes) on both sides; what republish adds is not part of the record.
-        return record.headers == expected.headers or self._own(record) == expected.headers
-
-    @staticmethod
-    def _own(record: ConsumerRecord) -> tuple[tuple[str, bytes | None], ...]:
-        return tuple(header for header in record.headers if header[0] != REPUBLISHED_HEADER)
-
-    def _same_value(self, value: bytes | None, expected: Expected) -> bool:
-        if expected.digest is not None:
-            return digest_of_value(value) == expected.digest
-        if expected.has_token and self.secrets is None:
-            return without_token(value) == expected.value
-        return value == expected.value
-
-    def _missing(self, expected: Expected) -> None:
-        place = f"{self.topic}[{self.partition.partition}]"
-        self.report.differ(Kind.RECORD_MISSING, place, expected.entry, expected.value or b"", "nothing")
-
-    def _differs(self, record: ConsumerRecord, place: str, expected: Expected) -> None:
-        if record.key != expected.key:
-            was, now = expected.key, record.key
-        elif not self._same_value(record.value, expected):
-            was, now = expected.value, record.value
-        else:
-            was, now = str(expected.headers).encode(), str(self._own(record)).encode()
-        self.report.differ(Kind.RECORD_DIFFERS, place, expected.entry, was or b"", now or b"")

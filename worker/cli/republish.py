@@ -1,0 +1,193 @@
+"""`republish`: puts on the topics again what they have lost."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from contracts.topics import TopicName
+from worker.cli.exits import Exit
+from worker.cli.operation import As, AsJson, operate
+from worker.cli.screen import err, out, print_json, rows, table, when
+from worker.cli.times import HELP, read_time
+from worker.cli.words import short_topic
+from worker.operate.access import Access
+from worker.operate.errors import WrongRequest
+from worker.operate.republish.missing import plan_all, plan_missing
+from worker.operate.republish.plan import Plan, Selection
+from worker.operate.republish.run import Done, carry_out
+from worker.operate.verify.topics import PUBLISHED_TOPICS
+
+app = typer.Typer(add_completion=False)
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY_ID]...", help="Only of these journal entries.")]
+Topics = Annotated[
+    list[str] | None, typer.Option("--topic", help="Only on this topic (quota, notice, ...); can repeat.")
+]
+
+
+@app.command()
+def republish(
+    entry_id: Ids = None,
+    *,
+    partnership: Annotated[
+        str | None, typer.Option(help="Only of this partnership (or partner, customer: the subject).")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help=f"Only what was decided from {HELP}.")] = None,
+    until: Annotated[str | None, typer.Option(help="Up to such a time.")] = None,
+    topic: Topics = None,
+    missing: Annotated[
+        bool,
+        typer.Option(
+            "--missing/--even-if-present",
+            help="What the topics lack, or all of the named entries even if it is there: then consumers get it again.",
+        ),
+    ] = True,
+    also_expired: Annotated[
+        bool, typer.Option("--also-expired", help="Also what is gone because its topic keeps it no longer.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the plan, and do nothing. 4: something is missing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "",
+    by: As,
+    json: AsJson = False,
+) -> None:
+    """Publish again, from the journal, what topics have lost: `verify` says so as record_missing.
+
+    First it reads the topics and shows a plan. The records come as they were, with a header `republished`, behind what
+    is there: consumers that have seen them drop them by `sequence`. Run twice, or by two people at once, it publishes
+    once. At the end it looks whether anything is missing still. 0: nothing is, 4: something is.
+    """
+    selection = Selection(tuple(entry_id or ()), partnership, read_time(since), read_time(until), read_topics(topic))
+
+    async def work(access: Access) -> int:
+        if not (dry_run or reason):
+            raise WrongRequest("Say why, with --reason TEXT: it is kept in the journal. Or look first, with --dry-run.")
+        with _progress() as progress:
+            if missing:
+                plan = await plan_missing(access, selection, progress, expired=also_expired)
+            else:
+                plan = await plan_all(access, selection)
+        try:
+            _tell_plan(plan, json=json, dry_run=dry_run)
+            if dry_run or not plan.total:
+                return plan.total + plan.redacted
+            if not (yes or _agreed(plan)):
+                return plan.total
+            with _progress() as progress:
+                done = await carry_out(access, plan, by, reason, progress)
+        finally:
+            plan.close()
+        _tell_done(done, json=json)
+        if not missing:
+            return sum(done.codes.values())
+        with _progress() as progress:
+            left = await plan_missing(access, selection, progress, expired=also_expired)
+        try:
+            _tell_left(left, json=json)
+            return left.total + left.redacted
+        finally:
+            left.close()
+
+    raise typer.Exit(Exit.FOUND if operate(work) else Exit.OK)
+
+
+def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
+    """Topics of the lanes by their whole or short names (`quota`). Raises typer.BadParameter."""
+    known = {name: topic for topic in PUBLISHED_TOPICS for name in (topic.value, short_topic(topic))}
+    for name in names or ():
+        if name not in known:
+            msg = f"there is no topic {name}; there are {', '.join(map(short_topic, PUBLISHED_TOPICS))}"
+            raise typer.BadParameter(msg, param_hint="--topic")
+    return tuple(dict.fromkeys(known[name] for name in names)) if names else PUBLISHED_TOPICS
+
+
+@contextmanager
+def _progress() -> "Iterator[Callable[[str, int, int], None]]":
+    bar = Progress(
+        TextColumn("{task.description}", style="name"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=err,
+        transient=True,
+        disable=not err.is_terminal,
+    )
+    with bar:
+        task = bar.add_task("republish", total=None)
+        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
+
+
+def _agreed(plan: Plan) -> bool:
+    if not sys.stdin.isatty():
+        raise WrongRequest("Nobody can be asked here: say --yes, or look first with --dry-run.")
+    return typer.confirm(f"Publish {plan.total:,} records again?", err=True)
+
+
+def _numbers(plan: Plan) -> dict[str, Any]:
+    oldest, newest = plan.times or (None, None)
+    return {
+        "entries": plan.entries,
+        "records": plan.records,
+        "oldest": oldest,
+        "newest": newest,
+        "redacted": plan.redacted,
+        "expired": plan.expired,
+    }
+
+
+def _tell_plan(plan: Plan, *, json: bool, dry_run: bool) -> None:
+    if json:
+        if dry_run:
+            print_json(*({"missing": row._asdict()} for row in plan.rows()))
+        print_json({"plan": _numbers(plan)})
+        return
+    if plan.times is not None:
+        lines = ([f"{number:,}", short_topic(topic)] for topic, number in plan.records.items())
+        out.print(rows(table(">records", "topic"), lines))
+        oldest, newest = plan.times
+        out.print(f"of {plan.entries:,} entries, published {when(oldest)} to {when(newest)} (UTC).")
+        out.print("Consumers see them behind what is there, with the header `republished`.", style="faint")
+    else:
+        out.print("[good]nothing is missing[/]")
+    if plan.redacted:
+        out.print(f"{plan.redacted:,} more are missing and cannot come again: a purge took their bytes", style="warn")
+    if plan.expired:
+        out.print(f"{plan.expired:,} more are gone because topics keep them no longer (--also-expired)", style="faint")
+    elif plan.cut:
+        out.print(
+            f"{plan.cut} partitions begin behind their first record; what lay before is not missed (--also-expired)",
+            style="faint",
+        )
+
+
+def _tell_done(done: Done, *, json: bool) -> None:
+    if json:
+        codes = {"codes": dict(done.codes)}
+        print_json({"done": {name: getattr(done, name) for name in done.__slots__ if name != "codes"} | codes})
+        return
+    out.print(f"[good]{done.records:,} records published again[/] by {done.orders:,} orders")
+    if done.already:
+        out.print(
+            f"{done.already:,} were published again already, by {done.by} at {when(done.at)}, and not once more",
+            style="warn",
+        )
+    for code, number in done.codes.items():
+        if code != "ALREADY_REPUBLISHED":
+            out.print(f"{number:,} orders had no effect: {code}", style="warn")
+
+
+def _tell_left(left: Plan, *, json: bool) -> None:
+    if json:
+        print_json({"left": _numbers(left)})
+    elif left.total:
+        out.print(f"[bad]{left.total:,} records are missing still[/]: see the log of the worker, then run this again")
+    elif left.redacted:
+        out.print(f"{left.redacted:,} redacted records stay missing; nothing else is", style="warn")
+    else:
+        out.print(f"[good]nothing is missing now[/], of {left.records_seen:,} records on the topics")
