@@ -32,8 +32,9 @@ def doctor(
 ) -> None:
     """Look at Kafka, MongoDB, lanes and workers, and say what to do about each finding. Changes nothing.
 
-    0: no problems (perhaps warnings), 4: problems. Takes ten seconds at most for a check, all at once. With --json each
-    finding is a line, a check that is content too.
+    0: no problems (perhaps warnings), 4: problems. It takes 20 seconds at most.
+
+    With --json each finding is a line, also those that are ok.
     """
     findings = operate(examine)
     if json:

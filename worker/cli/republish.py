@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contracts.topics import TopicName
@@ -23,7 +24,7 @@ from worker.operate.verify.topics import PUBLISHED_TOPICS
 
 app = typer.Typer(add_completion=False)
 
-Ids = Annotated[list[str] | None, typer.Argument(metavar="[ENTRY_ID]...", help="Only of these journal entries.")]
+Ids = Annotated[list[str] | None, typer.Argument(metavar="ENTRY_ID", help="Only of these journal entries.")]
 Topics = Annotated[
     list[str] | None, typer.Option("--topic", help="Only on this topic (quota, notice, ...); can repeat.")
 ]
@@ -59,9 +60,11 @@ def republish(
 ) -> None:
     """Publish again, from the journal, what topics have lost: `verify` says so as record_missing.
 
-    First it reads the topics and shows a plan. The records come as they were, with a header `republished`, behind what
-    is there: consumers that have seen them drop them by `sequence`. Run twice, or by two people at once, it publishes
-    once. At the end it looks whether anything is missing still. 0: nothing is, 4: something is.
+    It reads the topics, shows a plan, asks, publishes, and looks whether anything is missing still.
+
+    The records come as they were, behind what is there, with a header `republished`.
+
+    Run twice, or by two people at once, it publishes once. 0: nothing is missing, 4: something is.
     """
     selection = Selection(tuple(entry_id or ()), partnership, read_time(since), read_time(until), read_topics(topic))
 
@@ -74,7 +77,7 @@ def republish(
             else:
                 plan = await plan_all(access, selection)
         try:
-            _tell_plan(plan, json=json, dry_run=dry_run)
+            _tell_plan(plan, json=json, dry_run=dry_run, missing=missing)
             if dry_run or not plan.total:
                 return plan.total + plan.redacted
             if not (yes or _agreed(plan)):
@@ -141,7 +144,7 @@ def _numbers(plan: Plan) -> dict[str, Any]:
     }
 
 
-def _tell_plan(plan: Plan, *, json: bool, dry_run: bool) -> None:
+def _tell_plan(plan: Plan, *, json: bool, dry_run: bool, missing: bool) -> None:
     if json:
         if dry_run:
             print_json(*({"missing": row._asdict()} for row in plan.rows()))
@@ -151,8 +154,10 @@ def _tell_plan(plan: Plan, *, json: bool, dry_run: bool) -> None:
         lines = ([f"{number:,}", short_topic(topic)] for topic, number in plan.records.items())
         out.print(rows(table(">records", "topic"), lines))
         oldest, newest = plan.times
-        out.print(f"of {plan.entries:,} entries, published {when(oldest)} to {when(newest)} (UTC).")
-        out.print("Consumers see them behind what is there, with the header `republished`.", style="faint")
+        entries = "1 entry" if plan.entries == 1 else f"{plan.entries:,} entries"
+        out.print(f"of {entries}, published {when(oldest)} to {when(newest)} UTC.")
+        seen = "" if missing else ", whether they have them or not"
+        out.print(f"Consumers get them behind what is there{seen}, with a header `republished`.", style="faint")
     else:
         out.print("[good]nothing is missing[/]")
     if plan.redacted:
@@ -173,10 +178,8 @@ def _tell_done(done: Done, *, json: bool) -> None:
         return
     out.print(f"[good]{done.records:,} records published again[/] by {done.orders:,} orders")
     if done.already:
-        out.print(
-            f"{done.already:,} were published again already, by {done.by} at {when(done.at)}, and not once more",
-            style="warn",
-        )
+        by = f"by {escape(str(done.by))} at {when(done.at)}"
+        out.print(f"{done.already:,} were published again already, {by}, and not once more", style="warn")
     for code, number in done.codes.items():
         if code != "ALREADY_REPUBLISHED":
             out.print(f"{number:,} orders had no effect: {code}", style="warn")

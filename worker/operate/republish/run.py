@@ -16,6 +16,9 @@ from worker.operate.republish.missing import plan_all, silent
 from worker.operate.republish.plan import Plan, Selection
 from worker.operate.verify.report import Progress
 
+FILED_UNDER = "journal"
+"""Subject and partner of these orders: they are about entries of many."""
+
 ORDERS_AT_ONCE = 20
 """So many are under way; after a Ctrl-C no more than these are carried out."""
 
@@ -59,7 +62,12 @@ async def carry_out(access: Access, plan: Plan, by: str, reason: str, progress: 
         waiting: list[tuple[Place, Republish]] = []
         for lane, records in plan.orders():
             seen = plan.seen.get(lane, 0)
-            waiting.append((Place(lane), Republish(actor=orders.actor, reason=reason, records=records, seen=seen)))
+            waiting.append(
+                (
+                    Place(lane, FILED_UNDER, FILED_UNDER),
+                    Republish(actor=orders.actor, reason=reason, records=records, seen=seen),
+                )
+            )
             given += sum(map(len, records.values()))
             if len(waiting) >= ORDERS_AT_ONCE:
                 await _give(orders, waiting, done)
