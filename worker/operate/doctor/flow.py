@@ -124,10 +124,8 @@ async def _behind(
     oldest = min(waiting, key=lambda partition: waiting[partition].timestamp)
     seconds = look.now.timestamp() - waiting[oldest].timestamp / 1000
     most = max(waiting, key=lambda partition: there[partition].end - positions[partition])
-    text = (
-        f"at most {count(number, 'record')} {todo}, the oldest for {ago(seconds)} ({_place(look, oldest)}); most in "
-        f"{_place(look, most)}"
-    )
+    text = f"at most {count(number, 'record')} {todo}, the oldest for {ago(seconds)} ({_place(look, oldest)})"
+    text += f"; most in {_place(look, most)}" if most != oldest else ""
     alone = [partition for partition in waiting if partition not in group.owners]
     numbers |= {"oldest_seconds": round(seconds)}
     if alone:

@@ -30,11 +30,13 @@ class Check(NamedTuple):
     look: Callable[[Look, Says], Awaitable[list[Finding]]]
 
 
+# What others follow from comes first.
 CHECKS = (
-    Check("settings", (), own.settings),
-    Check("mongodb", (), database.replica_set),
-    Check("indexes", (MONGO,), database.indexes),
     Check("kafka", (), cluster.brokers),
+    Check("mongodb", (), database.replica_set),
+    Check("workers", (KAFKA,), flow.workers),
+    Check("settings", (), own.settings),
+    Check("indexes", (MONGO,), database.indexes),
     Check("topics", (KAFKA,), cluster.promises),
     Check("retention", (KAFKA,), cluster.retention),
     Check("durability", (KAFKA,), cluster.durability),
@@ -42,7 +44,6 @@ CHECKS = (
     Check("topology", (KAFKA, MONGO), database.same_topology),
     Check("clocks", (MONGO,), clocks.clocks),
     Check("secret", (KAFKA,), own.secret),
-    Check("workers", (KAFKA,), flow.workers),
     Check("logs", (KAFKA, MONGO), flow.logs),
     Check("lanes", (KAFKA, MONGO), flow.lanes),
     Check("publishing", (MONGO,), flow.publishing),

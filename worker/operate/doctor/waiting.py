@@ -62,17 +62,17 @@ async def deadlines(look: Look, says: Says) -> list[Finding]:
 async def scheduler(look: Look, says: Says) -> list[Finding]:
     """Does a worker hold the leases of the scheduler and of the redactor?"""
     held = {lease["_id"]: lease async for lease in look.access.db[LEASES].find()}
-    found = []
-    owners = {}
-    for name, what in ((DEADLINES_LEASE, "deadlines are not sent"), (REDACTION_LEASE, "purges are not finished")):
-        lease = held.get(name)
-        if lease is None or lease["until"] < look.now - LEASE_GRACE:
-            since = "" if lease is None or not lease["owner"] else f" since {_since(look, lease['until'])}"
-            do = "Does a worker run? It takes the lease within seconds."
-            found.append(says.problem(f"nobody holds the lease `{name}`{since}: {what}", do))
-        else:
-            owners[name] = lease["owner"]
-    return found or [says.ok(f"held: {', '.join(sorted(owners))}", **owners)]
+    free = {
+        name: what
+        for name, what in ((DEADLINES_LEASE, "deadlines are not sent"), (REDACTION_LEASE, "purges are not finished"))
+        if name not in held or held[name]["until"] < look.now - LEASE_GRACE
+    }
+    if free:
+        last = max((held[name]["until"] for name in free if name in held and held[name]["owner"]), default=None)
+        since = f" for {_since(look, last)}" if last else ""
+        text = f"nobody holds the lease `{'`, `'.join(free)}`{since}: {', '.join(free.values())}"
+        return [says.problem(text, "Does a worker run? It takes the lease within seconds.", free=sorted(free))]
+    return [says.ok(f"held: {', '.join(sorted(held))}", **{name: lease["owner"] for name, lease in held.items()})]
 
 
 async def redaction(look: Look, says: Says) -> list[Finding]:
