@@ -1,6 +1,7 @@
 """`doctor`: looks at everything that can hurt, and says what to do."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -47,7 +48,7 @@ def doctor(
 
 def _show(findings: Sequence[Finding], *, everything: bool) -> None:
     content = [finding for finding in findings if finding.status is Status.OK]
-    shown = [finding for status in ORDER for finding in findings if finding.status is status]
+    shown = [finding for status in ORDER for finding in _joined(findings) if finding.status is status]
     lines = Table.grid(padding=(0, 2))
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
@@ -62,6 +63,17 @@ def _show(findings: Sequence[Finding], *, everything: bool) -> None:
     counted = {status: sum(finding.status is status for finding in findings) for status in ORDER}
     told = [_many(number, status) for status, number in counted.items() if number]
     out.print(f"\n{', '.join(told) or '[good]nothing found[/]'}")
+
+
+def _joined(findings: Sequence[Finding]) -> list[Finding]:
+    """What could not be looked at for the same reason as one: a server that is away is behind many checks."""
+    found: dict[tuple[str, ...], Finding] = {}
+    for finding in findings:
+        is_alone = finding.status is not Status.UNKNOWN
+        key = (finding.status, finding.check, finding.found) if is_alone else (finding.found, finding.do)
+        before = found.get(key)
+        found[key] = replace(before, check=f"{before.check}, {finding.check}") if before else finding
+    return list(found.values())
 
 
 def _many(number: int, status: Status) -> str:

@@ -28,7 +28,7 @@ async def settings(look: Look, says: Says) -> list[Finding]:
     names = {"kafka_bootstrap": "KAFKA_BOOTSTRAP", "secret": "PARTNERSHIP_SECRET"}
     unset = [names[name] for name in sorted(given.missing)]
     if unset:
-        found.append(says.warning(f"{' and '.join(unset)} not set here", "Set it as the workers have it."))
+        found.append(says.warning(f"{' and '.join(unset)} not set here", "Set what the workers have."))
     where = f"of {given.policy_file}" if given.policy_file else f"the defaults ({SETTING} is not set)"
     return found or [says.ok(f"policy version {policy.version}, {where}", policy=policy.version)]
 
