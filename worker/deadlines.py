@@ -156,6 +156,8 @@ class Scheduler:
 
     async def _append(self, partnerships: list[Partnership], now: datetime) -> None:
         due = [(partnership, deadline) for partnership in partnerships for deadline in _due(partnership, now)]
+        if not due:  # a lane was quicker
+            return
         topic = self._settings.topic(TopicName.LANES)
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             if self._producer is None:
