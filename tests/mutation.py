@@ -12,7 +12,7 @@ import ast
 import gc
 import itertools
 import os
-import signal
+import resource
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -25,9 +25,10 @@ from typing import Any, NamedTuple
 import pytest
 
 SURVIVORS_MAX = 0.05
-SECONDS_MAX = 120
-"""A mutant may well run for ever."""
-TESTS = ("tests/handlers", "--ignore=tests/handlers/test_properties.py")
+CPU_SECONDS_MAX = 120
+MEMORY_BYTES_MAX = 2**31
+"""A mutant may well run for ever, and take all memory meanwhile. Then it is noticed."""
+TESTS = ("tests/handlers", "--ignore=tests/handlers/test_properties.py", "--timeout=0")
 NEIGHBOURS: dict[type[ast.cmpop], type[ast.cmpop]] = {
     ast.Lt: ast.LtE,
     ast.LtE: ast.Lt,
@@ -115,8 +116,10 @@ def _opposite(condition: ast.expr) -> ast.expr:
 
 
 def _function_at(path: Path, module: CodeType, line: int) -> Place | None:
-    """The outermost function that has this line."""
+    """The outermost function that has this line. A comprehension of the module itself runs at its import."""
     for code in _functions(module):
+        if code.co_name.startswith("<") and code.co_qualname == code.co_name:
+            continue
         lines = [at for inner in (code, *_functions(code)) for _, _, at in inner.co_lines() if at]
         if code.co_flags & 1 and code.co_firstlineno <= line <= max(lines):  # 1: optimized, so no class body
             return path.stem, code.co_qualname, code.co_firstlineno
@@ -152,7 +155,7 @@ def survives_import(tried: Mutant) -> bool:
         return tried.code if fullname == f"handlers.{tried.path.stem}" else original(self, fullname)
 
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]
-    _silence()
+    _confine()
     os._exit(pytest.main(["-x", "-q", *TESTS]))
 
 
@@ -217,8 +220,7 @@ class Mutation:
             else:
                 self._noticed[noticed] += 1
             return
-        _silence()
-        signal.alarm(SECONDS_MAX)
+        _confine()
         changed = {(code.co_qualname, code.co_firstlineno): code for code in _functions(tried.code)}
         for function in functions:
             code = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
@@ -243,7 +245,10 @@ def _succeeds(child: int) -> bool:
     return os.waitstatus_to_exitcode(status) == 0
 
 
-def _silence() -> None:
+def _confine() -> None:
+    """A child says nothing, and ends."""
+    resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS_MAX, CPU_SECONDS_MAX))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, MEMORY_BYTES_MAX))
     silence = os.open(os.devnull, os.O_WRONLY)
     os.dup2(silence, 1)
     os.dup2(silence, 2)
