@@ -331,3 +331,27 @@ def test_a_plan_warns_before_what_waits_would_stop_the_worker(deploy: Callable[.
 async def order(deployment: Deployment, planned: Planned) -> None:
     async with access(deployment.settings()) as connected, ordering(connected, "olga") as orders:
         await orders.give([(Place(planned.letter.lane), DISCARD.order(orders.actor, planned.letter.id))])
+
+
+def test_more_than_one_store_lets_go_is_planned_and_followed_to_its_end(deploy: Callable[..., Deployment]) -> None:
+    """A partner's registration failed, 110 commands wait behind it: one replay, and the lane goes on by itself."""
+    deployment = deploy(lanes=1)
+    deployment.make_topics()
+    worker = deployment.start_worker(BROKEN, "raise-for", "acme")
+    names = [f"p-{number}" for number in range(55)]
+    values = [value for name in names for value in (messages.invite(name, "acme"), messages.cancel(name, "acme"))]
+    deployment.produce(messages.FACTS, messages.register_partner("acme"), *values, partition=0)
+    wait_for(deployment, 111)
+    worker.kill()
+
+    planned = plan(deployment)
+    assert [(one.outcome, one.behind) for one in planned] == [
+        (Outcome.ACCEPTED, None),
+        *[(Outcome.ACCEPTED, "register-acme")] * 110,
+    ]
+
+    deployment.start_worker().wait_ready(60)
+    told, report = run(deployment, [one.letter for one in planned])
+
+    assert {one.letter: one.outcome for one in told} == {one.letter: one.outcome for one in planned}
+    assert (report.orders, report.continued, +report.let_go) == (1, 1, {})

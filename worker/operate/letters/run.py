@@ -173,7 +173,7 @@ class _Run:
             elif self.job.action is Action.REPLAY and letter["state"] == PARKED:
                 waiting.append(one)
             elif self.job.action is Action.REPLAY and letter["state"] == RESOLVED:
-                self._note(_of_history(one, letter))
+                self._note_followed(_of_history(one, letter))
             else:
                 given.append((one, Place.of(letter)))
         if given:
@@ -227,7 +227,7 @@ class _Run:
         return {letter["_id"]: letter async for letter in found}
 
     def _note_followed(self, done: Done) -> None:
-        """It was counted among what was let go; it is one of those that were to be replayed."""
+        """Perhaps it was counted among what was let go; it is one of those that were to be replayed."""
         name = {Outcome.STILL_FAILING: "failed"}.get(done.outcome, str(done.outcome).replace("_", " "))
         if self.report.let_go[name] > 0:
             self.report.let_go[name] -= 1
