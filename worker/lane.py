@@ -225,12 +225,12 @@ class Lane:
         secrets = self._rules.secrets
         published = await first_unpublished(self._settings, secrets, entries, document.marks, document.stored)
         if published < document.stored:
+            entries = [entry for entry in entries if entry["offset"] >= published]
+            await self._sweep([record for entry in entries for record in records_of(entry)])
             records: list[Outgoing] = []
             size = 0
             reached = published
             for entry in entries:
-                if entry["offset"] < published:
-                    continue
                 if size > RECOVERY_BYTES_MAX and entry["offset"] > reached:  # never between two entries of one offset
                     await self._publish(records, entry["offset"])
                     records, size = [], 0
@@ -242,6 +242,11 @@ class Lane:
             self._metrics.recoveries.inc()
             self._log.info("published from the journal", first_offset=published, next_offset=document.stored)
         return published
+
+    async def _sweep(self, records: Sequence[Outgoing]) -> None:
+        """What was to be published and is not there must not come to light beside what is published instead."""
+        if self._publisher is not None and records:
+            await self._publisher.sweep(records)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():

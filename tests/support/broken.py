@@ -85,6 +85,25 @@ def lose_kafka() -> None:
     raise KafkaConnectionError(msg)
 
 
+def tear(number: float) -> None:
+    """Publish without telling the coordinator of the quota topic, and give up: that part is not aborted."""
+    original: Method = Publisher.publish
+    calls = 0
+
+    async def patched(self: Any, records: Any, offset: int) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls != number:
+            return await original(self, records, offset)
+        transactions = self._producer._txn_manager
+        add = transactions.maybe_add_partition_to_txn
+        transactions.maybe_add_partition_to_txn = lambda place: None if "quota" in place.topic else add(place)
+        self._producer.commit_transaction = lose_kafka
+        return await original(self, records, offset)
+
+    Publisher.publish = patched  # type: ignore[method-assign]
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -102,6 +121,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
     "stale-batches-in-intake": lambda n: lose_batches(Intake, "move", n),
     "stale-batches-in-lane": lambda n: lose_batches(Lanes, "dispatch", n),
+    "torn-transaction": tear,
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),

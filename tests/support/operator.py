@@ -100,6 +100,16 @@ class Operator:
         for done in (self.admin.create_acls(made) if made else {}).values():
             done.result(30)
 
+    def configure_brokers(self, **config: str) -> None:
+        """The same for each broker of the cluster."""
+        entries = [
+            ConfigEntry(name.replace("_", "."), value, incremental_operation=AlterConfigOpType.SET)
+            for name, value in config.items()
+        ]
+        for broker in self.admin.list_topics(timeout=10).brokers:
+            resource = ConfigResource(ConfigResource.Type.BROKER, str(broker), incremental_configs=entries)
+            self.admin.incremental_alter_configs([resource])[resource].result(30)
+
     def _partitions(self, topic: str) -> list[TopicPartition]:
         name = self._prefix + topic
         found = self.admin.list_topics(name, timeout=10).topics[name].partitions

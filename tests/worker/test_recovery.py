@@ -119,3 +119,26 @@ def test_dead_letters_of_the_same_bytes_are_told_apart(deploy: Callable[..., Dep
 
     letters = [dict(record.headers())["dead-letter-id"] for record in deployment.read("partnership.dead-letters")]
     assert sorted(letters) == sorted(letter["_id"].encode() for letter in deployment.db.dead_letters.find())
+
+
+@pytest.mark.timeout(300)
+def test_what_a_torn_transaction_left_open_does_not_come_to_light_with_the_next(
+    deploy_own: Callable[..., Deployment],
+) -> None:
+    """The first protocol of Kafka's transactions can leave records behind that no marker ends (KIP-890).
+
+    The broker is told not to look, as it does not for a partition whose marker got lost.
+    """
+    deployment = deploy_own(lanes=1)
+    deployment.operator.configure_brokers(transaction_partition_verification_enable="false")
+    try:
+        load.register(deployment)
+        worker = deployment.start_worker("tests.support.broken", "torn-transaction", "2")
+        deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
+        sent = load.produce(deployment, 10)
+        deployment.wait_decided(sent)
+        deployment.wait_published()
+        assert worker.logged("published from the journal")
+        deployment.judge()
+    finally:
+        deployment.operator.configure_brokers(transaction_partition_verification_enable="true")
