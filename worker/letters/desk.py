@@ -117,6 +117,7 @@ class Desk(Batch):
         answer: Answer | None,
         result: dict[str, Any],
         records: list[Outgoing],
+        *,
         about: Iterable[str] = (),
         republished: Sequence[str] = (),
     ) -> None:

@@ -76,6 +76,7 @@ class Desk(Protocol):
         answer: Answer | None,
         result: dict[str, Any],
         records: list[Outgoing],
+        *,
         about: Iterable[str] = (),
         republished: Sequence[str] = (),
     ) -> None:
@@ -244,7 +245,7 @@ class _Work:
     def answer(self, answer: Answer | None) -> None:
         if self.counts:
             self.result["let_go"] = self.counts
-        self.desk.answer(answer, self.result, self.records, self.about)
+        self.desk.answer(answer, self.result, self.records, about=self.about)
 
     def _hold(self, blocks: str | None) -> None:
         if blocks is not None:

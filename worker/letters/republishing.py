@@ -46,7 +46,7 @@ def republish(desk: "Desk", order_id: str, wanted: Republish, sight: "Sight") ->
         result["records"] = 0
         desk.answer(answer, result, [])
     else:
-        desk.answer(None, result, records, [name for name, _ in rows])
+        desk.answer(None, result, records, republished=[name for name, _ in rows])
 
 
 def _refusal(desk: "Desk", wanted: Republish, sight: "Sight", size: int, result: dict[str, Any]) -> Answer | None:
