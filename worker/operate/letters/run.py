@@ -133,7 +133,10 @@ class _Run:
     async def go(self, orders: Orders, chosen: Sequence[Chosen]) -> None:
         waiting: list[Chosen] = []
         remaining = iter(chosen)
-        while not self._must_stop():
+        while True:
+            if self.failures >= self.failures_max:
+                self.report.ended = Ended.FAILURES
+                break
             some = list(islice(remaining, self.pace.at_once(min(AT_ONCE, self.failures_max - self.failures))))
             if not some:
                 break
@@ -143,13 +146,6 @@ class _Run:
             waiting += await self._order(orders, some)
         for first in range(0, len(waiting), AT_ONCE):
             await self._follow(waiting[first : first + AT_ONCE])
-
-    def _must_stop(self) -> bool:
-        if self.stop.is_set():
-            self.report.ended = Ended.INTERRUPTED
-        elif self.failures >= self.failures_max:
-            self.report.ended = Ended.FAILURES
-        return self.report.ended is not Ended.DONE
 
     async def _pause(self, letters: int) -> bool:
         """Keep the pace; False when the run is to stop."""
