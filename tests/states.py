@@ -31,7 +31,7 @@ def table() -> dict[str, dict[str, str]]:
 
 def page() -> str:
     parts = [HEAD]
-    for situation, outcomes in table().items():
+    for situation, outcomes in table.__wrapped__().items():  # decided anew: the page says what the code does now
         accepted = [name for name, code in outcomes.items() if code == "ok"]
         refused: dict[str, list[str]] = {}
         for name, code in outcomes.items():

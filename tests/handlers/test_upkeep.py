@@ -212,6 +212,7 @@ def test_the_platform_suspends_for_a_reason_and_resumes() -> None:
     story.when(by_platform(SuspendPartnership)).refused(RejectionCode.REASON_REQUIRED)
     story.when(by_platform(SuspendPartnership, reason=WHY)).then(like(PartnershipSuspended, status="suspended"))
     story.told(partner="partnership_suspended", customer="partnership_suspended")
+    assert story.partnership().state.reason == WHY  # type: ignore[union-attr]
     assert story.partner().quota.bound == 1
     story.when(by_platform(SuspendPartnership, reason=WHY)).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
     story.when(by_platform(ResumePartnership)).then(like(PartnershipResumed, status="active"))
