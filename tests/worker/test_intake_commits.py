@@ -45,7 +45,8 @@ async def owning(monkeypatch: pytest.MonkeyPatch) -> tuple[Intake, SlowConsumer]
         raise error
 
     monkeypatch.setattr(Intake, "_append", append)
-    settings = Settings(secret=SecretStr(SECRET), lane_close_seconds=1)
+    nowhere = {"kafka_bootstrap": "127.0.0.1:9", "mongo_url": SecretStr("mongodb://127.0.0.1:9/?replicaSet=rs0")}
+    settings = Settings(**nowhere, secret=SecretStr(SECRET), lane_close_seconds=1)  # type: ignore[arg-type]
     consumer: Any = SlowConsumer()
     intake = Intake(settings, Metrics(), Prober(settings), lambda: consumer, fail)
     intake._cursors[FACTS] = Cursor(5)
