@@ -16,7 +16,7 @@ from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor
 from worker.failures import describe
-from worker.kafka import Batches, Prober, check_start, make_producer, make_reader, stop_client
+from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, stop_client
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.partitioning import lane_of
@@ -204,15 +204,18 @@ class Intake:
             try:
                 async with asyncio.timeout(self._settings.request_timeout_seconds):
                     await reader.start()
+                    # All at once: one after another takes longer than the bound when the brokers are slow. The
+                    # committed offsets first, so that no log seems to end before one of them.
+                    committed = await asyncio.gather(*(consumer.committed(partition) for partition in partitions))
                     starts = await reader.beginning_offsets(partitions)
-                    for partition in partitions:
-                        committed = await consumer.committed(partition)
-                        offset = starts[partition] if committed is None else committed
-                        await check_start(reader, partition, offset, "intake")
-                        self._cursors[partition] = Cursor(offset)
-                        consumer.seek(partition, offset)
-                        consumer.resume(partition)
-                        self._opening.pop(partition, None)
+                    ends = await reader.end_offsets(partitions)
+                for partition, offset in zip(partitions, committed, strict=True):
+                    first = starts[partition] if offset is None else offset
+                    check_reach(partition, first, starts[partition], ends[partition], "intake")
+                    self._cursors[partition] = Cursor(first)
+                    consumer.seek(partition, first)
+                    consumer.resume(partition)
+                    self._opening.pop(partition, None)
             except IllegalStateError:
                 return  # taken away meanwhile
             except (KafkaError, TimeoutError, OSError) as error:

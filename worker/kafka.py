@@ -165,13 +165,18 @@ class Batches:
 
 
 async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> None:
+    """Ask how far a log reaches, and `check_reach`."""
+    start = (await consumer.beginning_offsets([partition]))[partition]
+    end = (await consumer.end_offsets([partition]))[partition]
+    check_reach(partition, offset, start, end, what)
+
+
+def check_reach(partition: TopicPartition, offset: int, start: int, end: int, what: str) -> None:
     """See that a log still holds the offset from which it is to be read.
 
     Raises:
         StopWorker: with the numbers. Truncated or expired records look like control records, so nobody would notice.
     """
-    start = (await consumer.beginning_offsets([partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
     if not start <= offset <= end:
         gone = (
             f"{start - offset} records were deleted before they were read"
