@@ -1,8 +1,8 @@
 """The frame of every message: CloudEvents 1.0, structured mode, as one JSON object in the Kafka record's value."""
 
-from dataclasses import dataclass
 from enum import StrEnum
-from typing import Annotated, ClassVar, Literal
+from functools import cache
+from typing import Annotated, ClassVar, Literal, NamedTuple
 
 from pydantic import AwareDatetime, Field
 
@@ -59,6 +59,7 @@ class Typed(Contract):
     VERSION: ClassVar[int] = 1
 
     @classmethod
+    @cache
     def wire_type(cls) -> str:
         """`partnerships.<name>.v<version>`: the CloudEvents `type`."""
         return f"{TYPE_PREFIX}.{cls.__name__}.v{cls.VERSION}"
@@ -104,8 +105,7 @@ class CommandFrame(Contract):
     causationid: Id | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CommandMessage:
+class CommandMessage(NamedTuple):
     """A command as it was received.
 
     `subject` is the partnership (for facts: the partner or the customer), `partner_id` the CloudEvent's `partitionkey`

@@ -6,6 +6,7 @@ here; one that no longer does changes nothing, so one may come late, twice or ag
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from operator import itemgetter
 from typing import NamedTuple
 
 from contracts.deadlines import DeadlineKind
@@ -43,9 +44,11 @@ def deadlines(partnership: Partnership) -> tuple[Deadline, ...]:
 
 def next_due_at(partnership: Partnership) -> datetime | None:
     """The earliest."""
-    return min((due_at for _, due_at in _pending(partnership)), default=None)
+    earliest = min(_pending(partnership), key=_DUE_AT, default=None)
+    return earliest[1] if earliest else None
 
 
+_DUE_AT = itemgetter(1)
 Pending = Iterator[tuple[DeadlineKind, datetime]]
 
 

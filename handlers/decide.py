@@ -1,7 +1,6 @@
 """One command, one function: the table of contents of the rule book."""
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from contracts.commands import binding, closing, facts, internal, invitation, termination
 from contracts.message import Command, CommandMessage
@@ -91,7 +90,7 @@ def decide(documents: Documents, message: CommandMessage, context: Context) -> D
     """What follows from a command: facts, or a refusal."""
     command = message.data
     if documents.partner is not None:
-        context = replace(context, policy=context.policy.with_agreement(documents.partner.agreement.overrides))
+        context = context._replace(policy=context.policy.with_agreement(documents.partner.agreement.overrides))
     decider = ON_PARTNERSHIP.get(type(command))
     if decider is None:
         return admission.refusal(documents, message, context.policy) or _decide_first(documents, message, context)

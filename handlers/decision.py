@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from contracts.message import Command, Event
 from contracts.rejections import RejectionCode
 from handlers.policy import Policy
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(NamedTuple):
     """All that a decision may depend on besides the documents and the command.
 
     `now` is the append time of the command's record in the lane log, never below the lane's last (decision 0004), so
@@ -22,8 +22,7 @@ class Context:
     token: Callable[[str, str, int], str]
 
 
-@dataclass(frozen=True, slots=True)
-class Internal:
+class Internal(NamedTuple):
     """A command that the worker gives itself, for the lane of `partner_id`."""
 
     command: Command
@@ -31,8 +30,7 @@ class Internal:
     partner_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """The command is carried out: these facts follow from it, in this order."""
 
     events: tuple[Event, ...] = ()

@@ -1,7 +1,6 @@
 """The documents: what is known of a partner, a customer and a partnership. Each is the fold of its events."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
@@ -211,8 +210,7 @@ class Partnership(Document):
 # ---------------------------------------------------------------------------------------------- what a decision may see
 
 
-@dataclass(frozen=True, slots=True)
-class Documents:
+class Documents(NamedTuple):
     """What one command sees. `open_offers` are the partnerships whose offer matches the command's offer keys.
 
     `live_partnerships` are those of the partner that live; only where a command needs them.
@@ -239,8 +237,7 @@ def other_side(side: Side) -> Side:
     return "customer" if side == "partner" else "partner"
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(NamedTuple):
     """Ids to load by. Without a `customer_id`, the customer is the partnership's.
 
     `live_partnerships`: also the ids of the partner's partnerships that live (active, suspended, ending).

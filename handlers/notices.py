@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from contracts.base import to_milliseconds
 from contracts.events.billing import (
@@ -228,7 +228,8 @@ def _notice(
     event: Event,
     notice_id: str,
 ) -> NoticeSent:
-    params = {name: _text(partnership, event, name) for name in TEMPLATES[template] if name != "token"}
+    given = _given(partnership, event)
+    params = {name: _text(given.get(name, "")) for name in TEMPLATES[template] if name != "token"}
     if party == "partner":
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
     if party == "platform":
@@ -237,12 +238,15 @@ def _notice(
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _text(partnership: Partnership, event: Event, name: str) -> str:
-    """A field of the event, or of its private part, or of the rules that the draft goes by."""
-    values = event.__dict__
-    draft = next((draft for side, draft in (partnership.drafts or {}).items() if side == values.get("by")), None)
-    places = (event, values.get("private"), draft.rules if draft else None)
-    value = next((getattr(place, name) for place in places if name in getattr(place, "__dict__", ())), "")
+def _given(partnership: Partnership, event: Event) -> dict[str, Any]:
+    """The fields of the rules that the draft goes by, of the event's private part, and of the event, which go first."""
+    fields = event.__dict__
+    private, draft = fields.get("private"), partnership.drafts.get(fields.get("by", ""))
+    given = dict(draft.rules) if draft else {}
+    return {**given, **(private.__dict__ if private else {}), **fields}
+
+
+def _text(value: object) -> str:
     if isinstance(value, datetime):
         return to_milliseconds(value)
     return ", ".join(value) if isinstance(value, tuple) else str(value)

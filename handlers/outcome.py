@@ -1,7 +1,6 @@
 """A command's whole outcome: decided, its events numbered and folded, the parties told."""
 
-from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import NamedTuple, TypeVar, cast
 
 from pydantic import JsonValue
 
@@ -14,8 +13,7 @@ from handlers.evolve import evolve
 from handlers.notices import notices
 
 
-@dataclass(frozen=True, slots=True)
-class StampedEvent:
+class StampedEvent(NamedTuple):
     """An event with its number and its subject. Its id is the command's with its position."""
 
     event: Event
@@ -23,8 +21,7 @@ class StampedEvent:
     partner_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What one command leads to. Changed documents have the next `rev`."""
 
     documents: Documents

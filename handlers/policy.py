@@ -177,8 +177,7 @@ class Policy(Contract):
 
     def with_agreement(self, overrides: Overrides) -> "Policy":
         """The policy for a partner whose agreement decides some of it."""
-        given = {name: getattr(overrides, name) for name in overrides.model_fields_set}
-        changed = {name: self._over(name, value) for name, value in given.items() if value is not None}
+        changed = {name: self._over(name, value) for name, value in overrides.__dict__.items() if value is not None}
         return self.but(**changed) if changed else self
 
     def _over(self, name: str, value: Any) -> Any:

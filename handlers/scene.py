@@ -1,9 +1,8 @@
 """What a decision about one partnership sees."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
-from typing import TypedDict
+from typing import NamedTuple, TypedDict
 
 from contracts.agreement import CaseRules
 from contracts.blocks import BlockItem
@@ -31,8 +30,7 @@ class Standing(Ids):
     stage: Stage | None
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(NamedTuple):
     """A partnership with its partner and, once it is known, its customer; and the context of the decision."""
 
     message: CommandMessage

@@ -54,7 +54,7 @@ def entry(
         "offset": item.record.offset,
         "at": now,
         "source": f"{source.topic}:{source.partition}:{source.offset}",
-        "outcome": outcome.value,
+        "outcome": outcome,
         "changes": changes or [],
         "records": records,
     }
@@ -71,7 +71,7 @@ def entry(
             "type": message.data.wire_type(),
             "subject": message.subject,
             "partner": message.partner_id,
-            "actor": {"kind": actor.kind.value, "party_id": actor.party_id, "user_id": actor.user_id},
+            "actor": {"kind": actor.kind, "party_id": actor.party_id, "user_id": actor.user_id},
         }
     else:
         fields |= {"command_id": item.decoded.command_id, "type": item.decoded.command_type}
@@ -90,7 +90,7 @@ def step(offset: int, order_id: str, number: int, letter_id: str, edited_from: s
 def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, Any]:
     """A record as an entry keeps it, with the event's private part, which documents need and topics must not carry."""
     fields: dict[str, Any] = {
-        "topic": record.topic.value,
+        "topic": record.topic,  # a string to BSON, as every StrEnum
         "partition": record.partition,
         "key": record.key,
         "value": record.value,
