@@ -27,6 +27,8 @@ DOCUMENT_BYTES_MAX = 16_777_216
 LIVE_STATUSES = ("active", "suspended", "ending")
 NONE: Mapping[str, set[str]] = {}
 NOBODY: Mapping[str, Partner] = {}
+LOADED_DOCUMENTS_MAX = 10_000
+"""Documents in the first answer to a query; more come with further ones."""
 NOT_BEGUN = -1
 """Offset of a lane that has never decided anything: only such a one may begin wherever its log begins."""
 
@@ -296,4 +298,6 @@ class Store:
         query: dict[str, Any],
         fields: dict[str, int] | None = None,
     ) -> list[dict[str, Any]]:
-        return await self._db[collection].find(query, fields, session=session).to_list(None)
+        # All of it in the first answer: by default that holds 101, and each of the others would wait for a second one.
+        found = self._db[collection].find(query, fields, session=session, batch_size=LOADED_DOCUMENTS_MAX)
+        return await found.to_list(None)
