@@ -6,12 +6,13 @@ make bench ARGS="--partnerships 50000"
 
 import argparse
 import json
+import os
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -22,6 +23,7 @@ from tests.support.deployment import ROOT, Deployment, WorkerProcess
 from worker.servers import Servers, start_servers
 
 REPORT = ROOT / "build" / "bench.json"
+POLL_SECONDS = 0.05
 USUAL_WORKERS = 8
 USUAL_SHARE = 8
 """The usual handler gets an eighth of the commands: it is asked for its speed, not for patience."""
@@ -36,14 +38,33 @@ EXPLANATIONS = {
     "share_of_floor": "aim: 0.5 or more",
     "motor_ratio": "Motor to PyMongo Async",
     "speedup_two_workers": "two cores that the servers share",
-    "cpu_us_per_command": "of the worker's process",
+    "cpu_us_per_command": "CPU time of the worker's process, one thread: at most a million by it a second",
+    "mongodb_cpu_us_per_command": "of MongoDB meanwhile",
+    "kafka_cpu_us_per_command": "of Kafka meanwhile",
+    "cpu_ratio_to_usual": "the ratio in CPU time of all three, which other load on the machine blurs less",
+    "cpu_share_of_floor": "the share in the same terms",
     "rss_mb": "its peak resident memory",
     "ready_seconds": "from start to ready",
     "latency_ms_p50": "from append to visible event, at 200 commands a second",
     "latency_ms_p99": "",
     "idle_latency_ms_p50": "the same at 20 commands a second",
     "idle_latency_ms_p99": "",
+    "machine_load": "processes for each core; what else runs takes most from a single thread such as the worker",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Speed:
+    """Commands a second, and the CPU time that each cost a competitor and, where they run here, the servers."""
+
+    per_second: float
+    own_us: float
+    mongodb_us: float = 0.0
+    kafka_us: float = 0.0
+
+    @property
+    def whole_us(self) -> float:
+        return self.own_us + self.mongodb_us + self.kafka_us
 
 
 class Bench:
@@ -76,8 +97,7 @@ class Bench:
     def seeded(self, partnerships: int, **overrides: str) -> tuple[Deployment, int]:
         """A deployment with these documents and a backlog of commands; answers with their number."""
         deployment = self.deployment(**overrides)
-        for name in ("partners", "customers"):
-            self.base.db[name].aggregate([{"$out": {"db": deployment.name, "coll": name}}])
+        self.documents_for(deployment)
         deployment.make_topics()
         commands = list(workload.lives(partnerships, deployment.secrets))
         for name, value in commands:
@@ -85,50 +105,49 @@ class Bench:
         deployment.flush()
         return deployment, len(commands)
 
-    def worker(self, count: int = 1, **overrides: str) -> tuple[Deployment, dict[str, float]]:
-        """Drain a backlog, from the first journal entry to the last publication."""
+    def documents_for(self, deployment: Deployment) -> None:
+        """What every competitor begins with."""
+        for name in ("partners", "customers"):
+            self.base.db[name].aggregate([{"$out": {"db": deployment.name, "coll": name}}])
+
+    def worker(self, count: int = 1, **overrides: str) -> tuple[Deployment, Speed, dict[str, float]]:
+        """Drain a backlog."""
         self.console.print(f"worker: {count} process(es) {overrides or ''}")
         deployment, commands = self.seeded(self.partnerships, **overrides)
         entries = commands - len(range(0, self.partnerships, 20))  # repeats leave none
         begun = time.monotonic()
         workers = [deployment.start_worker().wait_ready() for _ in range(count)]
         ready = time.monotonic() - begun
-        rate = speed(deployment.db.journal.estimated_document_count, entries)
+        speed = self.speed(workers, deployment.db.journal, entries)
         deployment.wait_published()
         figures = {
-            "commands_per_second": rate,
-            "cpu_us_per_command": sum(cpu_seconds(worker) for worker in workers) / commands * 1e6,
             "rss_mb": max(rss_mb(worker) for worker in workers),
             "ready_seconds": ready,
         }
         for worker in workers:
             worker.terminate()
-        return deployment, figures
+        return deployment, speed, figures
 
-    def usual(self) -> float:
+    def usual(self) -> Speed:
         """The usual handler, on fewer commands."""
         self.console.print(f"usual handler: {USUAL_WORKERS} at once")
         deployment, commands = self.seeded(self.partnerships // USUAL_SHARE)
         entries = commands - len(range(0, self.partnerships // USUAL_SHARE, 20))
         process = deployment.start_worker("tests.bench.usual", str(USUAL_WORKERS))
-        rate = speed(deployment.db.inbox.estimated_document_count, entries)
+        speed = self.speed([process], deployment.db.inbox, entries)
         process.terminate()
-        return rate
+        return speed
 
-    def floor(self, decided: Deployment) -> float:
+    def floor(self, decided: Deployment) -> Speed:
         """The writes of that worker, once more."""
         self.console.print("floor")
         deployment = self.deployment()
-        since = json.dumps({str(lane["_id"]): 0 for lane in decided.db.lanes.find()})
-        answer = subprocess.run(
-            [sys.executable, "-m", "tests.bench.floor", decided.name, since],
-            env=deployment.environment(),
-            cwd=ROOT,
-            stdout=subprocess.PIPE,
-            check=True,
-        )
-        found = json.loads(answer.stdout.splitlines()[-1])
-        return float(found["commands"] / found["seconds"])
+        self.documents_for(deployment)
+        deployment.make_topics()
+        writer = deployment.start_worker("tests.bench.floor", decided.name)
+        speed = self.speed([writer], deployment.db.journal, decided.db.journal.estimated_document_count())
+        assert writer.process.wait(60) == 0, writer.log
+        return speed
 
     def latency(self) -> dict[str, float]:
         """Seconds from append to visible event, at two speeds."""
@@ -139,22 +158,34 @@ class Bench:
         worker.terminate()
         return figures
 
+    def speed(self, workers: list[WorkerProcess], collection: Any, entries: int) -> Speed:
+        """Between the first tenth of the entries and the last: starting up is not what is measured, of nobody."""
+        servers = [server.pid for server in (self.servers.mongo, self.servers.kafka) if server is not None]
+
+        def cpu() -> list[float]:
+            return [sum(cpu_seconds(w.process.pid) for w in workers), *(cpu_seconds(pid) for pid in servers if pid)]
+
+        def wait_for_entries(wanted: int) -> int:
+            while (found := int(collection.estimated_document_count())) < wanted:
+                assert all(worker.process.poll() is None for worker in workers), "ended too early"
+                time.sleep(POLL_SECONDS)
+            return found
+
+        first = wait_for_entries(entries // 10)
+        begun, before = time.monotonic(), cpu()
+        done = wait_for_entries(entries) - first
+        seconds, after = time.monotonic() - begun, cpu()
+        spent = [(b - a) / done * 1e6 for a, b in zip(before, after, strict=True)]
+        return Speed(done / seconds, *spent)
+
 
 def wait_for(true: Callable[[], bool]) -> None:
     while not true():
-        time.sleep(0.05)
+        time.sleep(POLL_SECONDS)
 
 
-def speed(count: Callable[[], int], entries: int) -> float:
-    """Entries a second between the first tenth and the last: starting up is not what is measured."""
-    wait_for(lambda: count() >= entries // 10)
-    first, begun = count(), time.monotonic()
-    wait_for(lambda: count() >= entries)
-    return (entries - first) / (time.monotonic() - begun)
-
-
-def cpu_seconds(worker: WorkerProcess) -> float:
-    fields = Path(f"/proc/{worker.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+def cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
 
 
@@ -167,15 +198,22 @@ def run(bench: Bench, rounds: int) -> dict[str, float]:
     bench.prepare()
     seen: dict[str, list[float]] = {}
     for _ in range(rounds):
-        decided, figures = bench.worker()
+        decided, ours, figures = bench.worker()
+        floor, usual = bench.floor(decided), bench.usual()
         found = {
-            **{k: v for k, v in figures.items() if k != "commands_per_second"},
-            "worker_commands_per_second": figures["commands_per_second"],
-            "floor_commands_per_second": bench.floor(decided),
-            "usual_commands_per_second": bench.usual(),
-            "motor_commands_per_second": bench.worker(mongo_driver="motor")[1]["commands_per_second"],
-            "two_workers_commands_per_second": bench.worker(2)[1]["commands_per_second"],
+            **figures,
+            "worker_commands_per_second": ours.per_second,
+            "floor_commands_per_second": floor.per_second,
+            "usual_commands_per_second": usual.per_second,
+            "cpu_us_per_command": ours.own_us,
+            "mongodb_cpu_us_per_command": ours.mongodb_us,
+            "kafka_cpu_us_per_command": ours.kafka_us,
+            "cpu_ratio_to_usual": usual.whole_us / ours.whole_us,
+            "cpu_share_of_floor": floor.whole_us / ours.whole_us,
+            "motor_commands_per_second": bench.worker(mongo_driver="motor")[1].per_second,
+            "two_workers_commands_per_second": bench.worker(2)[1].per_second,
             **bench.latency(),
+            "machine_load": os.getloadavg()[0] / (os.cpu_count() or 1),
         }
         for name, value in found.items():
             seen.setdefault(name, []).append(value)
