@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 PIP = $(PY) -m pip --disable-pip-version-check install --progress-bar off
+# Tests wait more than they work, so two processes share them, each with servers of its own; a file stays in one.
+JOBS ?= 2
 # For one test or another level of detail: make test ARGS="tests/worker -k lane"
 ARGS ?=
 # Prefer the servers of the environment; else those of `make up`, whose data is worth no better secret than this.
@@ -49,9 +51,9 @@ fix: setup ## Format, and repair what ruff can repair
 	$(BIN)/ruff check --fix --quiet . || true
 	$(BIN)/ruff format --quiet .
 
-test: setup ## All tests, on the real servers (ARGS=... goes to pytest)
+test: setup ## All tests, on the real servers (ARGS=... goes to pytest, JOBS=1 for one after another)
 	$(PY) -m worker.servers fetch
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 demo: setup ## The whole life of a partnership, on the real servers
 	$(PY) -m worker.demo
