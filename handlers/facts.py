@@ -33,8 +33,8 @@ from handlers.states import Active, Ending, Suspended
 
 def not_ahead(command: Command, now: datetime) -> Command:
     """A report as of the future is one as of now: else nothing could ever replace it."""
-    if isinstance(command, ReportPartnerStanding | ReportCustomerStanding | UpdateAgreement) and command.as_of > now:
-        return command.but(as_of=now)
+    if isinstance(command, ReportPartnerStanding | ReportCustomerStanding | UpdateAgreement):
+        return command.but(as_of=min(command.as_of, now))
     return command
 
 

@@ -17,7 +17,6 @@ import sys
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
-from functools import _lru_cache_wrapper
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
@@ -170,7 +169,6 @@ class Mutation:
         self.tried = tried
         self.survivors: list[Mutant] = []
         self.passed = False
-        self._caches: list[Any] = []
         self._reached: dict[Place, list[pytest.Item]] = defaultdict(list)
         self._noticed: Counter[str] = Counter()
         self._seconds: dict[str, float] = {}
@@ -181,8 +179,6 @@ class Mutation:
             self._watch(item)
         functions: dict[str, list[FunctionType]] = defaultdict(list)
         for function in gc.get_objects():
-            if isinstance(function, _lru_cache_wrapper):
-                self._caches.append(function)
             if isinstance(function, FunctionType) and function.__code__.co_filename.startswith(HANDLERS):
                 functions[_module(function.__code__)].append(function)
         for one in self.tried if not session.testsfailed else ():
@@ -235,8 +231,6 @@ class Mutation:
             code = changed.get((function.__code__.co_qualname, function.__code__.co_firstlineno))
             if code is not None:
                 function.__code__ = code
-        for cached in self._caches:  # what tests remember was decided by the code as it was
-            cached.cache_clear()
         for item in tests:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=None)
             if item.session.testsfailed:

@@ -1,6 +1,5 @@
 """Writes docs/states.md: what each command comes to in each situation, as the code decides it."""
 
-from functools import cache
 from pathlib import Path
 
 from contracts.registry import COMMANDS
@@ -8,6 +7,7 @@ from tests.situations import SITUATIONS, command, partner_in
 from tests.story import Story, given
 
 FILE = Path("docs/states.md")
+NAMES = [kind.__name__ for kind in COMMANDS.values()]
 HEAD = """# What is allowed when
 
 Each command in each situation, given by somebody who may give it, with nothing but the situation against it: **ok**, or
@@ -23,15 +23,13 @@ def outcome_of(name: str, situation: str) -> str:
     return story.rejection.code if story.rejection else "ok"
 
 
-@cache
 def table() -> dict[str, dict[str, str]]:
-    names = [kind.__name__ for kind in COMMANDS.values()]
-    return {situation: {name: outcome_of(name, situation) for name in names} for situation in SITUATIONS}
+    return {situation: {name: outcome_of(name, situation) for name in NAMES} for situation in SITUATIONS}
 
 
 def page() -> str:
     parts = [HEAD]
-    for situation, outcomes in table.__wrapped__().items():  # decided anew: the page says what the code does now
+    for situation, outcomes in table().items():
         accepted = [name for name, code in outcomes.items() if code == "ok"]
         refused: dict[str, list[str]] = {}
         for name, code in outcomes.items():

@@ -18,7 +18,7 @@ from handlers.evolve import evolve_partnership
 from handlers.outcome import outcome
 from handlers.policy import Policy
 from tests.situations import SITUATIONS, command, partner_in
-from tests.states import table
+from tests.states import NAMES, outcome_of
 from tests.story import (
     BOUND,
     INVITED,
@@ -99,9 +99,9 @@ OF_CUSTOMERS = ("ReportCustomerStanding", "GrantExtraRequest")
 
 
 @pytest.mark.requirement("R129")
-@pytest.mark.parametrize("name", [kind.__name__ for kind in COMMANDS.values()])
+@pytest.mark.parametrize("name", NAMES)
 def test_each_command_may_say_which_version_it_has_seen(name: str) -> None:
-    situation = next(situation for situation, codes in table().items() if codes[name] == "ok")
+    situation = next(situation for situation in SITUATIONS if outcome_of(name, situation) == "ok")
     story, step = given(*SITUATIONS[situation]), command(name, partner_in(situation))
     send = story.world.with_code(step.send) if isinstance(step, Enter) else step
     documents = story.world.load(CommandMessage("c", send.subject, send.partner_id, send.command))

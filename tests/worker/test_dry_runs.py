@@ -7,7 +7,7 @@ import pytest
 
 from contracts.registry import COMMANDS
 from tests.situations import command
-from tests.states import outcome_of
+from tests.states import NAMES, outcome_of
 from tests.story import Enter
 from tests.support import messages
 from tests.support.domain import bind
@@ -15,7 +15,6 @@ from tests.support.tale import Tale, told
 from tests.support.waiting import wait_until
 from worker.servers import Servers
 
-NAMES = [kind.__name__ for kind in COMMANDS.values()]
 DOCUMENTS = ("partners", "customers", "partnerships")
 OTHERWISE = {"RecordNotificationOutcome": {"notice_id": "accept-p1-c1:partner"}}
 """What has other ids here than in the situations."""
