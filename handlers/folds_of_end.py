@@ -58,7 +58,6 @@ def _drafted(partnership: Partnership, event: TerminationDrafted, _: datetime) -
         end_at=event.end_at,
         lapses_at=event.lapses_at,
         rules=event.rules,
-        assisted=event.route != "self_service",
     )
     return {"drafts": partnership.drafts | {event.by: draft}}
 

@@ -123,7 +123,6 @@ class Draft(Contract):
     end_at: Moment | None
     lapses_at: Moment
     rules: CaseRules
-    assisted: bool = False
     billing_mode: BillingMode | None = None
     checklist: Checklist | None = None
     codes: Count = 0

@@ -10,6 +10,7 @@ from contracts.commands.invitation import ResendInvitation
 from contracts.details import Changes
 from contracts.events.billing import BillingSwitched
 from contracts.events.binding import PartnershipBound, SwitchStarted
+from contracts.events.closing import PersonalDataPurged
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import (
     InvitationAccepted,
@@ -108,6 +109,8 @@ def test_reminders_come_seven_days_and_one_day_before_the_end_and_then_the_end()
 def test_a_short_invitation_has_no_reminder_that_would_come_before_it() -> None:
     story = given(*REGISTERED, policy(invitation_days=3)).when(invite())
     assert story.partnership().next_due_at == NOON + timedelta(days=2)
+    week = given(*REGISTERED, policy(invitation_days=7)).when(invite())
+    assert week.partnership().next_due_at == NOON + timedelta(days=6)
 
 
 @pytest.mark.requirement("R3", "R59")
@@ -255,3 +258,32 @@ def test_an_offer_that_came_to_nothing_is_purged_after_ninety_days() -> None:
     story = given(*INVITED, cancel(), later(days=90)).when(reached())
     assert story.partnership().state.status == "purged"
     assert story.partnership().offer.legal_name == ""
+
+
+@pytest.mark.requirement("R19")
+def test_an_invitation_that_is_sent_again_keeps_its_channel_where_no_other_is_named() -> None:
+    assert given(*REGISTERED, invite(channel="sms"), resend()).partnership().offer.channel == "sms"
+
+
+def test_the_reason_for_which_an_offer_came_to_nothing_is_kept() -> None:
+    assert given(*INVITED, cancel()).partnership().state.reason == "sent in error"  # type: ignore[union-attr]
+    assert given(*OPENED, decline()).partnership().state.reason == "not now"  # type: ignore[union-attr]
+
+
+@pytest.mark.requirement("R20")
+def test_nobody_has_come_in_before_the_link_was_used_but_who_makes_the_offer() -> None:
+    assert given(registered("p2"), facts(), invite("p2", customer_id="c1")).partnership("p2").state.opened_by is None  # type: ignore[union-attr]
+    assert given(*KNOWN, customer_offers()).partnership("p2").state.opened_by == "c1"  # type: ignore[union-attr]
+
+
+@pytest.mark.requirement("R98")
+def test_an_offer_is_one_of_a_customers_partnerships_once_it_is_known_to_be_its_own() -> None:
+    addressed = given(registered("p2"), facts(), invite("p2", customer_id="c1"), cancel("p2"))
+    assert (addressed.partnership("p2").linked, addressed.customer().partnerships) == (False, 0)
+    addressed.when(later(days=90), reached()).then(like(PersonalDataPurged, was_linked=False, customer_gone=False))
+    made = given(*KNOWN, customer_offers(), cancel("p2", actor=customer_user()))
+    assert (made.partnership("p2").linked, made.customer().partnerships) == (True, 2)
+    made.when(later(days=90), reached("offer_purge")).then(
+        like(PersonalDataPurged, was_linked=True, customer_gone=False)
+    )
+    assert made.customer().partnerships == 1

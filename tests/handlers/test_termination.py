@@ -35,6 +35,7 @@ from tests.story import (
     accept,
     customer_asks,
     customer_decides,
+    customer_requests,
     customer_user,
     facts,
     given,
@@ -149,6 +150,8 @@ def test_a_no_needs_a_reason() -> None:
 @pytest.mark.parametrize("reason", [None, "", "too short", "          x"])
 def test_a_request_needs_a_reason_that_says_something(reason: str | None) -> None:
     given(*BOUND).when(customer_asks(reason=reason)).refused(RejectionCode.REASON_REQUIRED, characters_min=10)
+    assert given(*BOUND).when(customer_requests(reason="  ten signs ")).rejection is not None
+    assert given(*BOUND).when(customer_requests(reason="  ten signs.")).rejection is None
 
 
 @pytest.mark.requirement("R83")
