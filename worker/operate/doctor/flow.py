@@ -48,8 +48,11 @@ async def workers(look: Look, says: Says) -> list[Finding]:
 
 async def logs(look: Look, says: Says) -> list[Finding]:
     """Do the logs still hold what is to be read next?"""
-    there, documents = await look.once(ranges), await look.once(lane_documents)
+    # In this sequence, and not from what was seen before: workers go on meanwhile, and what is published has been
+    # stored before, what is stored has been in the log before.
     reading, intake = await look.once(lane_group), await look.once(intake_group)
+    documents = await lane_documents(look)
+    there = await ranges(look)
     found = []
     for partition, held in sorted(there.items()):
         if partition.topic != look.name(TopicName.LANES):
