@@ -1,18 +1,15 @@
 """`republish`: puts on the topics again what they have lost."""
 
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contracts.topics import TopicName
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, operate
-from worker.cli.screen import err, out, print_json, rows, table, when
+from worker.cli.screen import out, print_json, progress_bar, rows, table, when
 from worker.cli.times import HELP, read_time
 from worker.cli.words import short_topic
 from worker.operate.access import Access
@@ -71,7 +68,7 @@ def republish(
     async def work(access: Access) -> int:
         if not (dry_run or reason):
             raise WrongRequest("Say why, with --reason TEXT: it is kept in the journal. Or look first, with --dry-run.")
-        with _progress() as progress:
+        with progress_bar("republish") as progress:
             if missing:
                 plan = await plan_missing(access, selection, progress, expired=also_expired)
             else:
@@ -82,14 +79,14 @@ def republish(
                 return plan.total + plan.redacted
             if not (yes or _agreed(plan)):
                 return plan.total
-            with _progress() as progress:
+            with progress_bar("republish") as progress:
                 done = await carry_out(access, plan, by, reason, progress)
         finally:
             plan.close()
         _tell_done(done, json=json)
         if not missing:
             return sum(done.codes.values())
-        with _progress() as progress:
+        with progress_bar("republish") as progress:
             left = await plan_missing(access, selection, progress, expired=also_expired)
         try:
             _tell_left(left, json=json)
@@ -108,22 +105,6 @@ def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
             msg = f"there is no topic {name}; there are {', '.join(map(short_topic, PUBLISHED_TOPICS))}"
             raise typer.BadParameter(msg, param_hint="--topic")
     return tuple(dict.fromkeys(known[name] for name in names)) if names else PUBLISHED_TOPICS
-
-
-@contextmanager
-def _progress() -> "Iterator[Callable[[str, int, int], None]]":
-    bar = Progress(
-        TextColumn("{task.description}", style="name"),
-        BarColumn(bar_width=None),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=err,
-        transient=True,
-        disable=not err.is_terminal,
-    )
-    with bar:
-        task = bar.add_task("republish", total=None)
-        yield lambda stage, done, total: bar.update(task, description=stage, completed=done, total=total)
 
 
 def _agreed(plan: Plan) -> bool:

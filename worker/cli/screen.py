@@ -1,12 +1,14 @@
 """What people and scripts see: tables that fit 80 columns, and JSON with one object a line. Data goes to stdout."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.theme import Theme
 
@@ -72,3 +74,17 @@ def span(seconds: float) -> str:
     if seconds < 2 * HOUR:
         return f"{seconds / 60:.0f} min"
     return f"{seconds / HOUR:.0f} h" if seconds < 2 * DAY else f"{seconds / DAY:.0f} d"
+
+
+@contextmanager
+def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar on a terminal's stderr, gone at the end; none elsewhere. It hears what is done and how much of how much."""
+    columns = (
+        TextColumn("{task.description}", style="name"),
+        BarColumn(bar_width=None),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda stage, done, of: bar.update(task, description=stage, completed=done, total=of)

@@ -5,12 +5,11 @@ from typing import Annotated
 
 import typer
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from contracts.topics import TopicName
 from worker.cli.exits import Exit
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import err, out, print_json, rows, table
+from worker.cli.screen import out, print_json, progress_bar, rows, table
 from worker.operate.access import Access
 from worker.operate.verify.report import EXPLANATIONS, Difference, Report
 from worker.operate.verify.run import verify as run_verify
@@ -54,21 +53,7 @@ def verify(
             _show(difference)
 
     async def work(access: Access) -> Report:
-        bar = Progress(
-            TextColumn("{task.description}", style="name"),
-            BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TimeRemainingColumn(),
-            console=err,
-            transient=True,
-            disable=not err.is_terminal,
-        )
-        with bar:
-            task = bar.add_task("verify", total=None)
-
-            def progress(stage: str, done: int, total: int) -> None:
-                bar.update(task, description=stage, completed=done, total=total)
-
+        with progress_bar("verify") as progress:
             return await run_verify(
                 access, tell=tell, progress=progress, documents=documents, topics=wanted if topics else ()
             )

@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from itertools import count
 from typing import Annotated
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from worker.cli.exits import Exit
 from worker.cli.letters.plan_screen import letters, show_plan, show_report
 from worker.cli.operation import explain, fail, operate
-from worker.cli.screen import err, out, print_json
+from worker.cli.screen import err, out, print_json, progress_bar
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter
 from worker.operate.letters.job import Chosen, Job, choose, command_ids
@@ -189,11 +189,10 @@ def interruptible(stop: asyncio.Event) -> Iterator[None]:
 
 @contextmanager
 def bar(what: str, total: int) -> Iterator[Callable[[], None]]:
-    """A progress bar on stderr, gone when it is done; on a pipe there is none."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda: progress.advance(task)
+    """A progress bar that hears of one more each time."""
+    numbers = count(1)
+    with progress_bar(what, total) as tell:
+        yield lambda: tell(what, next(numbers), total)
 
 
 def _named(counts: Counter[Outcome]) -> dict[str, int]:
