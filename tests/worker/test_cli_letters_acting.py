@@ -45,7 +45,7 @@ def running(servers: Servers, tmp_path_factory: pytest.TempPathFactory) -> Itera
 @pytest.fixture
 def attended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Somebody sits at the terminal."""
-    monkeypatch.setattr("worker.cli.letters.acting.attended", lambda: True)
+    monkeypatch.setattr("worker.cli.asking.attended", lambda: True)
 
 
 def state(deployment: Deployment, command_id: str) -> str:

@@ -363,5 +363,5 @@ def test_nothing_is_sent_without_a_yes(here: Deployment, parked: Path) -> None:
     assert (unasked.code, unasked.err.count("\n")) == (2, 1)
     assert "--yes" in unasked.err
     assert "Send 5 letters? [y/N]" in asked.stderr
-    assert (asked.returncode, "Nothing was sent." in asked.stderr) == (0, True)
+    assert (asked.returncode, "Nothing was done." in asked.stderr) == (0, True)
     assert here.db.journal.count_documents({}) == 1

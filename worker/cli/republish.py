@@ -1,12 +1,12 @@
 """`republish`: puts on the topics again what they have lost."""
 
-import sys
 from typing import Annotated, Any
 
 import typer
 from rich.markup import escape
 
 from contracts.topics import TopicName
+from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, operate
 from worker.cli.screen import out, print_json, progress_bar, rows, table, when
@@ -47,10 +47,8 @@ def republish(
     also_expired: Annotated[
         bool, typer.Option("--also-expired", help="Also what is gone because its topic keeps it no longer.")
     ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the plan, and do nothing. 4: something is missing.")
-    ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "",
     by: As,
     json: AsJson = False,
@@ -77,7 +75,8 @@ def republish(
             _tell_plan(plan, json=json, dry_run=dry_run, missing=missing)
             if dry_run or not plan.total:
                 return plan.total + plan.redacted
-            if not (yes or _agreed(plan)):
+            see_that_somebody_answers(yes=yes)
+            if not agreed(f"Publish {plan.total:,} records again?", yes=yes):
                 return plan.total
             with progress_bar("republish") as progress:
                 done = await carry_out(access, plan, by, reason, progress)
@@ -105,12 +104,6 @@ def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
             msg = f"there is no topic {name}; there are {', '.join(map(short_topic, PUBLISHED_TOPICS))}"
             raise typer.BadParameter(msg, param_hint="--topic")
     return tuple(dict.fromkeys(known[name] for name in names)) if names else PUBLISHED_TOPICS
-
-
-def _agreed(plan: Plan) -> bool:
-    if not sys.stdin.isatty():
-        raise WrongRequest("Nobody can be asked here: say --yes, or look first with --dry-run.")
-    return typer.confirm(f"Publish {plan.total:,} records again?", err=True)
 
 
 def _numbers(plan: Plan) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from worker.cli.asking import HOW, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.letters.plan_screen import letters, show_plan, show_report
 from worker.cli.operation import explain, fail, operate
@@ -24,14 +25,10 @@ from worker.operate.letters.plan import Planned, foresee
 from worker.operate.letters.run import FAILURES_MAX, RATE, Done, Ended, Report, carry_out
 from worker.operate.letters.summary import Summary, told
 
-PLAN_AHEAD: dict[str, str] = {"rich_help_panel": "How"}
-
 All = Annotated[bool, typer.Option("--all", help="All of them: needed where neither id nor filter is given.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Show the plan, and end.", **PLAN_AHEAD)]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask after the plan.", **PLAN_AHEAD)]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with what you do.", **PLAN_AHEAD)]
-Rate = Annotated[float, typer.Option(min=0.1, help="Letters a second, at most.", **PLAN_AHEAD)]
-MaxFailures = Annotated[int, typer.Option(min=1, help="Stop when so many fail again.", **PLAN_AHEAD)]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with what you do.", **HOW)]
+Rate = Annotated[float, typer.Option(min=0.1, help="Letters a second, at most.", **HOW)]
+MaxFailures = Annotated[int, typer.Option(min=1, help="Stop when so many fail again.", **HOW)]
 
 PROBLEMS_KEPT = 5
 """Of each outcome, to be named after the run."""
@@ -53,33 +50,12 @@ def act(wanted: Filter, job: Job, how: How, *, everything: bool) -> None:
     """Do the job with the letters that fit, after a plan and a yes. Ends the process with its exit code."""
     if wanted == Filter(states=wanted.states) and not everything:
         raise fail(f"Which letters? Name ids or filters, or --all to {job.action} every one.", Exit.USAGE)
-    see_that_somebody_answers(how)
+    see_that_somebody_answers(yes=how.yes, dry_run=how.dry_run)
     chosen, plans = plan(wanted, job, how)
     if how.dry_run or not chosen:
         return
-    if ask(f"{job.action.capitalize()} {letters(len(chosen))}?", how):
+    if agreed(f"{job.action.capitalize()} {letters(len(chosen))}?", yes=how.yes):
         run(job, how, chosen, plans)
-
-
-def ask(question: str, how: How) -> bool:
-    """Whether to go on."""
-    agreed = how.yes or typer.confirm(question, err=True)
-    if not agreed:
-        err.print("Nothing was done.")
-    return agreed
-
-
-def attended() -> bool:
-    """Whether somebody sits at a terminal and can answer."""
-    return sys.stdin.isatty()
-
-
-def see_that_somebody_answers(how: How, *, edits: bool = False) -> None:
-    """Ends the process where somebody would have to edit or be asked, and nobody is there."""
-    if edits and not attended():
-        raise fail("Nobody is there to edit it: give --set or --file.", Exit.USAGE)
-    if not how.yes and not how.dry_run and not attended():
-        raise fail("Nobody is there to be asked: --yes does without, --dry-run shows the plan alone.", Exit.USAGE)
 
 
 def plan(wanted: Filter, job: Job, how: How) -> tuple[list[Chosen], dict[str, str]]:

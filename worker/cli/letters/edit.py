@@ -9,8 +9,9 @@ import click
 import typer
 from rich.markup import escape
 
+from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers, see_that_somebody_is_there
 from worker.cli.exits import Exit
-from worker.cli.letters.acting import DryRun, How, Why, Yes, ask, plan, run, see_that_somebody_answers
+from worker.cli.letters.acting import How, Why, plan, run
 from worker.cli.operation import As, AsJson, explain, fail, operate
 from worker.cli.screen import err, out
 from worker.mongo.letters import Letter
@@ -43,7 +44,9 @@ def edit(
     letter goes through. 4: it is refused, or fails too.
     """
     how = How(operator, dry_run, yes, json)
-    see_that_somebody_answers(how, edits=file is None and not settings)
+    if file is None and not settings:
+        see_that_somebody_is_there("to edit it", "give --set or --file")
+    see_that_somebody_answers(yes=yes, dry_run=dry_run)
 
     async def find(access: Access) -> Letter:
         return await find_letter(access, letter_id)
@@ -56,7 +59,7 @@ def edit(
     _show_difference(letter, body, json=json)
     job = Job(Action.EDIT, why, body=body)
     chosen, plans = plan(Filter(ids=(letter["_id"],)), job, how)
-    if not dry_run and ask(f"Decide it so, as {body['id']}?", how):
+    if not dry_run and agreed(f"Decide it so, as {body['id']}?", yes=yes):
         run(job, how, chosen, plans)
 
 

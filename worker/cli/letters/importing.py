@@ -12,10 +12,11 @@ from typing import IO, Annotated
 import typer
 from rich.markup import escape
 
+from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.letters.words import counted, say_next
 from worker.cli.operation import As, AsJson, fail, operate
-from worker.cli.screen import err, out, print_json, rows, table
+from worker.cli.screen import out, print_json, rows, table
 from worker.journal import Outcome
 from worker.operate.access import Access
 from worker.operate.letters.arrivals import Arrival, Fate, judge
@@ -43,8 +44,8 @@ def import_(
     unreadable: Annotated[
         bool, typer.Option("--unreadable", help="Also send what this release cannot read: to edit it here.")
     ] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the plan, and end.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask after the plan.")] = False,
+    dry_run: DryRun = False,
+    yes: Yes = False,
     operator: As,
     json: AsJson = False,
 ) -> None:
@@ -53,9 +54,7 @@ def import_(
     For letters of another deployment, or from before a restore. Shows what it would do with each, asks, sends, and
     waits for what comes of it. Run twice it sends nothing twice. 4: something was refused or is a dead letter again.
     """
-    asks = not (dry_run or yes)
-    if asks and (json or not sys.stdin.isatty()):
-        raise fail("Nobody can be asked here: --yes sends without, --dry-run shows the plan alone.", Exit.USAGE)
+    see_that_somebody_answers(yes=yes, dry_run=dry_run)
     sends = {Fate.NEW, Fate.UNREADABLE} if unreadable else {Fate.NEW}
     with _readable(file) as source:
         plan = _plan(source, sends, each=json and dry_run)
@@ -64,8 +63,7 @@ def import_(
             _show_plan(plan, sends, json=json)
         if dry_run:
             return
-        if wanted and asks and not typer.confirm(f"Send {counted(wanted, 'letter')}?", err=True):
-            err.print("Nothing was sent.")
+        if wanted and not agreed(f"Send {counted(wanted, 'letter')}?", yes=yes):
             return
         came_of_it = _send(source, operator, unreadable=unreadable, each=json) if wanted else Counter()
     _show_results(came_of_it, json=json)

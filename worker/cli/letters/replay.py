@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from worker.cli.letters.acting import PLAN_AHEAD, All, DryRun, How, MaxFailures, Rate, Why, Yes, act
+from worker.cli.asking import HOW, DryRun, Yes
+from worker.cli.letters.acting import All, How, MaxFailures, Rate, Why, act
 from worker.cli.letters.filters import State, filtered
 from worker.cli.operation import As, AsJson
 from worker.operate.letters.find import Filter
@@ -20,7 +21,7 @@ def replay(
     dry_run: DryRun = False,
     yes: Yes = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Also those that were replayed often and in vain.", **PLAN_AHEAD)
+        bool, typer.Option("--force", help="Also those that were replayed often and in vain.", **HOW)
     ] = False,
     why: Why = "",
     rate: Rate = RATE,
