@@ -1,7 +1,7 @@
 """What all tests share. The servers start when the first test asks for them, and once."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,35 @@ import pytest
 from tests.support.deployment import Deployment
 from worker.servers import Servers, ServersUnavailableError, start_servers
 from worker.servers.running import local_servers
+
+LOG_CHARACTERS_MAX = 6000
+"""Of each worker's log, its end, in the report of a test that failed."""
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A failed test tells what its workers said: what fails once in a while must be understood from that once."""
+    report = yield
+    directory = getattr(item, "funcargs", {}).get("tmp_path")
+    if report.failed and directory is not None:
+        for log in sorted(directory.glob("*/worker-*.log")):
+            text = log.read_text(errors="replace")[-LOG_CHARACTERS_MAX:]
+            report.sections.append((f"{log.parent.name}/{log.name}", text))
+    return report
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest first: whoever shares the tests is not left alone with one of them at the end."""
+    slow = {"own_servers": 0, "deploy_own": 0, "servers": 1, "deploy": 1}
+    ranks: dict[Path, int] = {}
+    for item in items:
+        rank = 0 if "chaos" in item.path.parts else min((slow.get(name, 2) for name in _fixtures(item)), default=2)
+        ranks[item.path] = min(rank, ranks.get(item.path, 2))
+    items.sort(key=lambda item: ranks[item.path])
+
+
+def _fixtures(item: pytest.Item) -> list[str]:
+    return list(getattr(item, "fixturenames", ()))
 
 
 @pytest.fixture(scope="session")

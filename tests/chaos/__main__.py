@@ -4,6 +4,7 @@ import argparse
 import faulthandler
 import json
 import secrets
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -18,7 +19,9 @@ from tests.chaos.faults_of_three import THREE
 from tests.chaos.judge import CHECKS
 from tests.chaos.run import Plan, Report, run
 
-REPORT = Path(__file__).resolve().parents[2] / "build" / "chaos.json"
+BUILD = Path(__file__).resolve().parents[2] / "build"
+REPORT = BUILD / "chaos.json"
+LOGS = BUILD / "chaos"
 
 
 def show(console: Console, report: Report) -> None:
@@ -67,12 +70,14 @@ def main() -> int:
         three=arguments.topology == "three",
         table=THREE if arguments.topology == "three" else FAULTS,
     )
-    report = run(plan, console.log)
+    shutil.rmtree(LOGS, ignore_errors=True)
+    LOGS.mkdir(parents=True)
+    report = run(plan, console.log, LOGS)
     show(console, report)
-    REPORT.parent.mkdir(exist_ok=True)
     figures = {"seed": seed, "faults": report.faults, "figures": report.figures, "found": report.findings.counts}
     REPORT.write_text(json.dumps(figures, indent=2) + "\n")
-    console.print(f"seed {seed}: {'nothing found' if report.findings.clean else 'FOUND, see above'}")
+    end = "nothing found" if report.findings.clean else f"FOUND, see above; what the workers said is in {LOGS}"
+    console.print(f"seed {seed}: {end}")
     return 0 if report.findings.clean else 1
 
 

@@ -59,27 +59,29 @@ class Report:
     findings: Findings = field(default_factory=Findings)
     faults: Counter[str] = field(default_factory=Counter)
     figures: dict[str, Any] = field(default_factory=dict)
-    log: str = ""
 
 
-def run(plan: Plan, say: Callable[[str], None]) -> Report:
+def run(plan: Plan, say: Callable[[str], None], logs: Path) -> Report:
     """All of it, on servers of its own."""
     if plan.three:
         with trio(say) as three:
-            return run_on(three, plan, say)
+            return run_on(three, plan, say, logs)
     with cluster(say) as servers:
-        return run_on(servers, plan, say)
+        return run_on(servers, plan, say, logs)
 
 
-def run_on(servers: Cluster | Trio, plan: Plan, say: Callable[[str], None]) -> Report:
-    """The same on servers that are there."""
+def run_on(servers: Cluster | Trio, plan: Plan, say: Callable[[str], None], logs: Path) -> Report:
+    """The same on servers that are there. The workers' logs go to `logs`."""
     report = Report()
     with tempfile.TemporaryDirectory(prefix="partnership-chaos-ledger-") as directory:
         overrides = {**QUICK, "replication_factor": "3" if plan.three else "1"}
         deployment = ChaosDeployment(
-            servers.servers, plan.lanes, overrides=overrides, worker_environment=servers.worker_environment
+            servers.servers,
+            plan.lanes,
+            overrides=overrides,
+            directory=logs,
+            worker_environment=servers.worker_environment,
         )
-        report.log = str(deployment.directory)
         try:
             with _Run(servers, deployment, plan, Path(directory), say, report) as running:
                 running.go()

@@ -3,6 +3,8 @@
 `make chaos` is the long one.
 """
 
+from pathlib import Path
+
 import pytest
 
 from tests.chaos import faults
@@ -27,7 +29,7 @@ CHOSEN = {
 
 
 @pytest.mark.timeout(420)
-def test_nothing_is_lost_doubled_or_reordered_whatever_is_killed() -> None:
+def test_nothing_is_lost_doubled_or_reordered_whatever_is_killed(tmp_path: Path) -> None:
     table = tuple(
         faults.Fault(fault.name, CHOSEN[fault.name], fault.strike, alone=fault.alone)
         for fault in faults.FAULTS
@@ -35,6 +37,6 @@ def test_nothing_is_lost_doubled_or_reordered_whatever_is_killed() -> None:
     )
     plan = Plan(seed=1, seconds=45, commands=4000, pause_seconds=0.5, table=table)
     with cluster(lambda _: None) as servers:
-        report = run_on(servers, plan, lambda _: None)
+        report = run_on(servers, plan, lambda _: None, tmp_path)
     assert report.findings.clean, report.findings.lines()
     assert report.faults.total() >= 5, report.faults

@@ -5,6 +5,7 @@ import itertools
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -41,6 +42,8 @@ ROOT = Path(__file__).resolve().parents[2]
 QUIET = {"log_level": 0}
 """librdkafka writes to the screen by itself, also when its servers are stopped at the end of all tests."""
 
+OWN_DIRECTORY = "partnership-test-"
+
 _numbers = itertools.count(1)
 _RUN = secrets.token_hex(4)
 """Process ids come again, and servers that stay remember the topics of the last one."""
@@ -55,7 +58,8 @@ class Deployment:
     name: str = field(default_factory=lambda: f"t{_RUN}-{next(_numbers)}")
     overrides: dict[str, str] = field(default_factory=dict)
     workers: list[WorkerProcess] = field(default_factory=list)
-    directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="partnership-test-")))
+    directory: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix=OWN_DIRECTORY)))
+    """Where the workers' logs are. One that was not given goes with the deployment."""
 
     def __post_init__(self) -> None:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
@@ -130,8 +134,14 @@ class Deployment:
                 worker.process.send_signal(signal.SIGCONT)
                 worker.kill()
         self.operator.delete_topics()
+        # What a killed worker had under way would hold the database for 60 s.
+        sessions = [{"id": lane["session"]} for lane in self.db.lanes.find() if "session" in lane]
+        if sessions:
+            self.mongo.admin.command("killSessions", sessions)
         self.mongo.drop_database(self.name)
         self.mongo.close()
+        if self.directory.name.startswith(OWN_DIRECTORY):
+            shutil.rmtree(self.directory, ignore_errors=True)
 
     # Producing and consuming, with librdkafka -----------------------------------------------------------------------
 
