@@ -18,6 +18,7 @@ from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
 from worker.broker import broker_options, decode, parse
+from worker.cancelling import cancel
 from worker.clock import backoff_seconds
 from worker.deadlines import Scheduler
 from worker.failures import describe
@@ -112,8 +113,7 @@ class Worker:
             await asyncio.wait({work}, timeout=settings.shutdown_seconds - LAST_SECONDS)
             if not work.done():
                 log.warning("shutdown bound exceeded; what was under way is settled at the next start")
-                work.cancel()
-                await asyncio.wait({work}, timeout=LAST_SECONDS)
+                await cancel([work], within=LAST_SECONDS)
             if work.done() and not work.cancelled() and (error := work.exception()):
                 self.fail(error)
         if self._error is not None:
@@ -213,11 +213,9 @@ class Worker:
             await asyncio.wait({trying, ended}, return_when=asyncio.FIRST_COMPLETED)
             if trying.done():
                 return trying.result()
-            trying.cancel()
-            await asyncio.wait({trying})
         finally:
             ended.cancel()
-            trying.cancel()
+            await cancel([trying])
         return None
 
     def _subscribe(

@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from handlers.documents import Partner
 from worker.batch import Result, Rules, Wanted, decide_batch, reused
+from worker.cancelling import cancel
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.cursor import Cursor
 from worker.decode import Item, decode, is_order
@@ -290,8 +291,7 @@ class Lane:
                     await self._note_published()
         finally:
             if publishing is not None:
-                publishing.cancel()  # what it leaves, the next opening publishes
-                await asyncio.gather(publishing, return_exceptions=True)
+                await cancel([publishing])  # what it leaves, the next opening publishes
 
     async def _next_batch(self, publishing: asyncio.Task[None] | None) -> list[ConsumerRecord]:
         """The next records by number and bytes, left in the queue until they are stored.

@@ -7,6 +7,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from worker.batch import Rules
+from worker.cancelling import cancel
 from worker.cursor import Cursor
 from worker.failures import FailureLimit
 from worker.kafka import Prober
@@ -129,9 +130,7 @@ class Lanes:
                 lane.close()
         if running:
             _, late = await asyncio.wait(running, timeout=self._settings.lane_close_seconds)
-            for task in late:
-                # Whatever its outcome: the next opening settles it.
-                task.cancel()
             if late:
+                # Whatever their outcome: the next opening settles it.
                 log.warning("lanes were cut off", count=len(late))
-                await asyncio.wait(late, timeout=1)
+                await cancel(late, within=1)

@@ -9,6 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
+from worker.cancelling import cancel
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor, Gap
 from worker.kafka import Prober
@@ -50,10 +51,7 @@ class Tasks:
 
     async def cancel(self) -> None:
         """End all."""
-        running = list(self._running)
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
+        await cancel(list(self._running))
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)

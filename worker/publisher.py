@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer, TopicPartition
 
 from contracts.topics import TopicName
+from worker.cancelling import cancel
 from worker.encode import with_token
 from worker.kafka import Batches, make_producer, stop_client
 from worker.records import Outgoing, mark_of
@@ -54,8 +55,7 @@ class Publisher:
                 await producer.send_offsets_to_transaction({self._partition: offset}, self._settings.group)
                 ends = await sending
             except BaseException:
-                sending.cancel()
-                await asyncio.wait({sending})  # or its failure would be reported as one that nobody has seen
+                await cancel([sending])
                 raise
             await producer.commit_transaction()
         return {marks[place]: end for place, end in ends.items()}
