@@ -29,7 +29,7 @@ from worker.kafka import Batches, make_producer, stop_client
 from worker.lease import Lease
 from worker.letters.keys import keys_of
 from worker.mongo.client import Client
-from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
+from worker.mongo.collections import A_DATE, DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
 from worker.mongo.store import document_of
 from worker.partitioning import lane_of
 from worker.records import SIGNATURE_HEADER
@@ -124,7 +124,8 @@ class Scheduler:
 
         Their lanes would do nothing, and one that is let go must not find its deadline in a long pause.
         """
-        due = self._db[PARTNERSHIPS].find({"next_due_at": {"$lte": now}}, LOOKED_AT).sort("next_due_at", 1)
+        query = {"next_due_at": {**A_DATE, "$lte": now}}
+        due = self._db[PARTNERSHIPS].find(query, LOOKED_AT).sort("next_due_at", 1)
         if await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is None:
             return await due.limit(limit).to_list(None)
         found: list[dict[str, Any]] = []

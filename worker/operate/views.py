@@ -21,7 +21,7 @@ from handlers.views import (
     view,
 )
 from worker.journal import Outcome
-from worker.mongo.collections import CUSTOMERS, JOURNAL, PARTNERS, PARTNERSHIPS
+from worker.mongo.collections import A_TEXT, CUSTOMERS, JOURNAL, PARTNERS, PARTNERSHIPS
 from worker.mongo.store import document_of
 from worker.operate.access import Access
 from worker.operate.errors import WrongRequest
@@ -115,7 +115,8 @@ class Desk:
             case "partner":
                 return {"partner_id": self.viewer.party_id}
             case "customer":
-                return {"$or": [{"customer_id": self.viewer.party_id}, {"state.opened_by": self.viewer.party_id}]}
+                me = self.viewer.party_id
+                return {"$or": [{"customer_id": me}, {"state.opened_by": {**A_TEXT, "$eq": me}}]}
 
     def _received(self) -> dict[str, Any]:
         """Offers that the viewer got, and may still answer."""

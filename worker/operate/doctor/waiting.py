@@ -3,7 +3,15 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from worker.mongo.collections import DEAD_LETTERS, DEADLINES_LEASE, JOURNAL, LEASES, PARTNERSHIPS, REDACTION_LEASE
+from worker.mongo.collections import (
+    A_DATE,
+    DEAD_LETTERS,
+    DEADLINES_LEASE,
+    JOURNAL,
+    LEASES,
+    PARTNERSHIPS,
+    REDACTION_LEASE,
+)
 from worker.operate.doctor.look import Look
 from worker.operate.doctor.report import Finding, Says, ago, count
 from worker.operate.explain import OVERDUE
@@ -42,7 +50,7 @@ async def dead_letters(look: Look, says: Says) -> list[Finding]:
 async def deadlines(look: Look, says: Says) -> list[Finding]:
     """Is anything overdue?"""
     partnerships = look.access.db[PARTNERSHIPS]
-    query = {"next_due_at": {"$lt": look.now - OVERDUE}}
+    query = {"next_due_at": {**A_DATE, "$lt": look.now - OVERDUE}}
     number = await _count(partnerships, query)
     if not number:
         return [says.ok("no deadline is overdue")]
