@@ -121,7 +121,7 @@ class Bench:
         speed = self.speed(workers, deployment.db.journal, entries)
         deployment.wait_published()
         figures = {
-            "rss_mb": max(rss_mb(worker) for worker in workers),
+            "rss_mb": max(worker.peak_mb() for worker in workers),
             "ready_seconds": ready,
         }
         for worker in workers:
@@ -187,11 +187,6 @@ def wait_for(true: Callable[[], bool]) -> None:
 def cpu_seconds(pid: int) -> float:
     fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / 100
-
-
-def rss_mb(worker: WorkerProcess) -> float:
-    status = Path(f"/proc/{worker.process.pid}/status").read_text()
-    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def run(bench: Bench, rounds: int) -> dict[str, float]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table as Screen
 
 from tests.chaos.breaks import SEEN_BY
+from tests.chaos.commands import POISON_SHARE
 from tests.chaos.controls import all_controls
 from tests.chaos.faults import FAULTS
 from tests.chaos.faults_of_three import THREE
@@ -51,6 +52,9 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two faults, on the average")
     parser.add_argument("--topology", default="one", choices=["one", "three"], help="servers of each kind")
     parser.add_argument("--no-faults", action="store_true")
+    parser.add_argument("--poison", type=float, default=POISON_SHARE, help="share of records that nobody should send")
+    parser.add_argument("--hot-partner", type=float, default=0.0, help="share of the commands that one partner has")
+    parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--broken", default="", choices=["", *SEEN_BY])
     arguments = parser.parse_args()
     console = Console(soft_wrap=True, log_path=False)
@@ -64,6 +68,9 @@ def main() -> int:
         seed=seed,
         seconds=arguments.minutes * 60,
         commands=arguments.commands,
+        workers=arguments.workers,
+        poison_share=arguments.poison,
+        hot_partner=arguments.hot_partner,
         pause_seconds=arguments.pause,
         faults=not arguments.no_faults,
         broken=arguments.broken,

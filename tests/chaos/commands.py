@@ -78,7 +78,7 @@ class Commands:
     def __init__(self, seed: int, secrets: Secrets, poison_share: float = POISON_SHARE, hot_partner: float = 0) -> None:
         self._dice = random.Random(seed)
         self._secrets = secrets
-        self._fuzzer = Fuzzer(seed)
+        self._fuzzer = Fuzzer(seed, secrets)
         self._poison_share = poison_share
         self._hot_partner = hot_partner
         self._lives = 0

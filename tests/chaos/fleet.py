@@ -9,8 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import psutil
-
 from tests.support.deployment import Deployment
 from tests.support.worker_process import WorkerProcess
 from worker.servers.process import Guard
@@ -132,15 +130,8 @@ class Fleet:
                 self._note(slot, code)
 
     def memory_mb(self) -> list[float]:
-        """Resident memory of each worker now."""
-        sizes = []
-        for slot in self.slots:
-            if slot.running and slot.worker:
-                try:
-                    sizes.append(psutil.Process(slot.worker.process.pid).memory_info().rss / 1_048_576)
-                except psutil.Error:
-                    continue
-        return sizes
+        """Resident memory of each worker that runs, at its peak."""
+        return [slot.worker.peak_mb() for slot in self.slots if slot.running and slot.worker]
 
     # ------------------------------------------------------------------------------------------------------------
 

@@ -1,149 +1,243 @@
-"""Records that nobody should send: the list of poisons with new names, and valid commands that were damaged."""
+"""Records that nobody should send, by the seed: commands of every type damaged in every way, and what is none at all.
+
+They are about partners, partnerships and customers of their own, so that they block nobody else's; some of these are
+sound, so that what is damaged meets documents.
+"""
 
 import json
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from copy import deepcopy
+from functools import cache
+from itertools import cycle, pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from contracts.message import Typed
+from contracts.registry import COMMANDS, INTERNAL
+from tests.chaos.edges import Field, Schema, allowed, text_fields
+from tests.chaos.hostile import HEADER_NAMES, HEADER_VALUES, HOSTILE, KEYS, OPERATORS, RAW, SPLICES
 from tests.support import messages
-from tests.support.poison import POISONS, Headers, nested
+from tests.support.poison import POISONS, Headers
+from worker.secrets import Secrets
 
 if TYPE_CHECKING:
     from tests.chaos.commands import Item
 
+CONTRACTS = Path(__file__).resolve().parents[2] / "contracts"
 SMALL_BYTES = 20_000
 """The large ones of the list are rare: a run is to meet many, not to carry gigabytes."""
 
-HOSTILE: list[Any] = [
-    {"$gt": ""},
-    {"$ne": None},
-    {"$where": "sleep(1000)"},
-    ["$gt"],
-    "$" * 3,
-    "a.b.c",
-    "\u202e\u0000\ufeff",
-    "\U0001f468\u200d\U0001f469\u200d\U0001f467" * 50,
-    "e\u0301" * 64,
-    "x" * 129,
-    "x" * 5000,
-    "",
-    " ",
-    "~1:taken",
-    "../../etc/passwd",
-    "'; db.dropDatabase(); '",
-    0,
-    -1,
-    2**31,
-    2**53 + 1,
-    2**63 - 1,
-    2**63,
-    -(2**63) - 1,
-    10**30,
-    1e308,
-    -0.0,
-    True,
-    None,
-    [],
-    {},
-    [[]],
-    {"": {"": ""}},
-    {"a.b": 1, "$set": {"x": 1}},
-    {"__proto__": {"x": 1}},
-    "9999-12-31T23:59:59.999Z",
-    "0001-01-01T00:00:00+14:00",
-    "2026-02-30T00:00:00Z",
-]
+TOGETHER = 60
+"""Records about one partner; the first ones make it, and some partnerships of it."""
 
-RAW: list[Callable[[random.Random], bytes]] = [
-    lambda dice: dice.randbytes(dice.randrange(1, 300)),
-    lambda dice: b"\xef\xbb\xbf{}",
-    lambda dice: b"{" * dice.randrange(1, 2000),
-    lambda dice: nested(dice.randrange(1, 3000)),
-    lambda dice: b'{"partitionkey": "' + dice.randbytes(20).hex().encode() + b'"',
-    lambda dice: b'{"id": "\\ud800", "partitionkey": "u-%d"}' % dice.randrange(10**9),
-    lambda dice: b"\x00" * dice.randrange(1, 100),
-    lambda dice: b"1e%d" % dice.randrange(1, 10_000),
-    lambda dice: b'"' + "\u2028".encode() * dice.randrange(1, 50) + b'"',
+PARTNERSHIPS = 8
+SOUND = ["RegisterPartner", "ReportCustomerStanding", "InviteCustomer", "OpenInvitation", "RecordIdentityVerification"]
+FRAME_TEXTS: list[Field] = [
+    ("id",),
+    ("source",),
+    ("type",),
+    ("subject",),
+    ("partitionkey",),
+    ("time",),
+    ("correlationid",),
 ]
+MARK = "\0here\0"
+"""Where a text is spliced in that no serializer would write."""
+
+
+class Template(NamedTuple):
+    """A type of command: where it goes to, its example, and its schema."""
+
+    topic: str
+    example: dict[str, Any]
+    schema: Schema
+
+    @property
+    def texts(self) -> list[Field]:
+        """Every field that may hold a text."""
+        fields = dict.fromkeys(text_fields(self.schema, self.schema.get("$defs", {})))
+        return FRAME_TEXTS + [("data", *path) for path in fields]
+
+
+@cache
+def templates() -> dict[str, Template]:
+    """Of every command that anybody may send, and of those that only the worker may."""
+    found = {}
+    for kind in (*COMMANDS.values(), *INTERNAL.values()):
+        name = f"{kind.__name__}.v{kind.VERSION}"
+        topic = str(kind.TOPIC) if kind in COMMANDS.values() else messages.INVITATION
+        found[kind.__name__] = Template(topic, _example(kind), _read(CONTRACTS / "schemas" / f"{name}.schema.json"))
+    return found
+
+
+def _example(kind: type[Typed]) -> dict[str, Any]:
+    (file,) = (CONTRACTS / "examples" / kind.__name__ / f"v{kind.VERSION}").glob("*.json")
+    example: dict[str, Any] = _read(file)
+    return example
+
+
+def _read(file: Path) -> Any:
+    return json.loads(file.read_text(encoding="utf-8"))
 
 
 class Fuzzer:
-    """Makes poison with subjects and partners of its own, so that it blocks nobody else."""
+    """An endless supply, the same for a seed."""
 
-    def __init__(self, seed: int) -> None:
-        self._count = 0
+    def __init__(self, seed: int, secrets: Secrets) -> None:
         self._seed = seed
+        self._secrets = secrets
+        self._count = 0
         self._small = [p for p in POISONS.values() if len(p.value or b"") + len(p.key or b"") < SMALL_BYTES]
         self._all = list(POISONS.values())
+        self._operators = self._operator_in_every_text()
 
     def item(self, dice: random.Random) -> "Item":
         """One record."""
         from tests.chaos.commands import Item  # noqa: PLC0415 - each needs the other
 
         self._count += 1
-        topic = dice.choice([messages.FACTS, messages.INVITATION, messages.TERMINATION, "partnership.binding.commands"])
-        roll = dice.random()
-        name = f"z{self._seed}-{self._count}"
-        if roll < 0.25:
-            poison = dice.choice(self._all if dice.random() < 0.02 else self._small)
-            value, key, headers = poison.value, poison.key, list(poison.headers or [])
-        elif roll < 0.45:
-            value, key, headers = dice.choice(RAW)(dice), dice.choice([None, b"", b"\xff", b"key"]), []
+        value: bytes | None
+        key, headers = dice.choice([None, b"", b"\xff", b"key"]), Headers()
+        turn = self._count % TOGETHER
+        topic = dice.choice([row.topic for row in templates().values()])
+        if turn < len(SOUND) * 2 and dice.random() < 0.9:
+            topic, value = self._sound(SOUND[turn // 2], dice)
         else:
-            value, key, headers = self._damaged(name, dice), name.encode(), []
-        if dice.random() < 0.2:
-            headers += self._headers(dice)
+            roll = dice.random()
+            if roll < 0.1:
+                poison = dice.choice(self._all if dice.random() < 0.02 else self._small)
+                value, key, headers = poison.value, poison.key, list(poison.headers or [])
+            elif roll < 0.2:
+                value = dice.choice(RAW)(dice)
+            elif roll < 0.45:
+                topic, value = next(self._operators)
+            elif roll < 0.65:
+                topic, value = self._sound(dice.choice(list(templates())), dice)
+            else:
+                topic, value = self._damaged(dice)
+        if dice.random() < 0.15:
+            headers += [(dice.choice(HEADER_NAMES), dice.choice(HEADER_VALUES)) for _ in range(dice.randrange(1, 6))]
         return Item(topic, value, key, "fuzz", _id_of(value), "any", headers, dice.choice([-1, 0, 1]))
 
-    def _damaged(self, name: str, dice: random.Random) -> bytes:
-        partner, maker = f"zp-{name}", dice.randrange(5)
-        value = [
-            lambda: messages.register_partner(partner, f"id-{name}"),
-            lambda: messages.invite(f"zs-{name}", partner, f"id-{name}"),
-            lambda: messages.accept(f"zs-{name}", partner, f"zc-{name}", f"id-{name}"),
-            lambda: messages.report_customer(f"zc-{name}", f"id-{name}"),
-            lambda: messages.verify_identity(f"zs-{name}", partner, f"zc-{name}", f"id-{name}"),
-        ][maker]()
-        if dice.random() < 0.2:
-            return _bytes_damaged(value, dice)
-        body = json.loads(value)
-        for _ in range(dice.randrange(1, 4)):
-            _damage(body, dice)
-        return json.dumps(body, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
+    def _command(self, name: str, number: int) -> dict[str, Any]:
+        """The example, about one of these partnerships."""
+        place = f"{self._seed}-{self._count // TOGETHER}"
+        subject = f"zs{place}-{number}"
+        names = {
+            "p1": f"zp{place}",
+            "p2": f"zp{place}",
+            "c1": f"zc{place}-{number}",
+            "p1-c1": subject,
+            "p2-c1": subject,
+        }
+        body: dict[str, Any] = _renamed(templates()[name].example, names)
+        body["id"] = f"z{self._seed}-{self._count}"
+        if name == "OpenInvitation":
+            body["data"]["token"] = self._secrets.token("invitation", subject, 1)
+        return body
 
-    def _headers(self, dice: random.Random) -> Headers:
-        names = ["~source", "~signature", "traceparent", "content-type", "dead-letter-id", "", "x" * 300, "\u00e9"]
-        values = [None, b"", b"\xff" * 20, b"partnership.facts:0:0:1", b"0" * 64, b"x" * 3000, dice.randbytes(40)]
-        return [(dice.choice(names), dice.choice(values)) for _ in range(dice.randrange(1, 6))]
+    def _sound(self, name: str, dice: random.Random) -> tuple[str, bytes]:
+        """A command that can be read: the example, or what the schema allows at its edges about the same ones."""
+        body = self._command(name, self._count % 2 if name in SOUND else dice.randrange(PARTNERSHIPS))
+        if dice.random() < 0.5:
+            schema = templates()[name].schema
+            ours = {key: value for key, value in body["data"].items() if key in ("actor", "token", "customer_id")}
+            body["data"] = {**allowed(schema, schema.get("$defs", {}), dice), **ours}
+            if dice.random() < 0.9:  # else nearly all of them are refused for it
+                body["data"].pop("expected_version", None)
+        return templates()[name].topic, _written(body, dice)
+
+    def _operator_in_every_text(self) -> Iterator[tuple[str, bytes]]:
+        """For ever; all fields of all commands come before any comes again."""
+        dice = random.Random(f"operators {self._seed}")
+        for name, path in cycle([(name, path) for name, row in templates().items() for path in row.texts]):
+            body = self._command(name, dice.randrange(PARTNERSHIPS))
+            _put(body, path, dice.choice(OPERATORS))
+            yield templates()[name].topic, _written(body, dice)
+
+    def _damaged(self, dice: random.Random) -> tuple[str, bytes]:
+        name = dice.choice(list(templates()))
+        body = self._command(name, dice.randrange(PARTNERSHIPS))
+        topic = templates()[name].topic
+        if dice.random() < 0.3:
+            return topic, _bytes_damaged(_written(body, dice), dice)
+        splice = dice.choice(SPLICES)(dice) if dice.random() < 0.2 else None
+        if splice is not None:
+            _put(body, dice.choice(templates()[name].texts), MARK)
+        for _ in range(dice.randrange(0 if splice else 1, 4)):
+            _damage(body, dice)
+        value = _written(body, dice)
+        return topic, value if splice is None else value.replace(json.dumps(MARK).encode(), splice)
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    match value:
+        case str():
+            return names.get(value, value)
+        case dict():
+            return {key: _renamed(inner, names) for key, inner in value.items()}
+        case list():
+            return [_renamed(inner, names) for inner in value]
+        case _:
+            return value
+
+
+def _written(body: Any, dice: random.Random) -> bytes:
+    return json.dumps(body, ensure_ascii=dice.random() < 0.5).encode("utf-8", "surrogatepass")
+
+
+def _put(body: dict[str, Any], path: Field, value: Any) -> None:
+    """Set a field, and make those above it that are not there."""
+    at: Any = body
+    for step, below in pairwise(path):
+        empty: Any = [None] if below == 0 else {}
+        if isinstance(step, int):
+            if not isinstance(at[0], type(empty)):
+                at[0] = empty
+            at = at[0]
+        else:
+            if not isinstance(at.get(step), type(empty)) or not at[step]:
+                at[step] = empty
+            at = at[step]
+    at[path[-1]] = deepcopy(value)
 
 
 def _damage(body: Any, dice: random.Random) -> None:
-    """One field, anywhere, becomes something else, goes, or is joined by another one."""
-    at = body
-    while isinstance(at, dict) and at:
-        key = dice.choice(list(at))
-        if isinstance(at[key], dict) and at[key] and dice.random() < 0.8:
-            at = at[key]
-            continue
-        match dice.randrange(4):
-            case 0:
-                del at[key]
-            case 1:
-                at[dice.choice(["$set", "a.b", "", "x" * 200, "\u0000"])] = dice.choice(HOSTILE)
-            case _:
-                at[key] = dice.choice(HOSTILE)
+    """One field, anywhere, becomes something else, goes, gets another name, or is joined by another one."""
+    places = list(_places(body))
+    if not places:
         return
+    at, key = dice.choice(places)
+    match dice.randrange(5):
+        case 0:
+            del at[key]
+        case 1 if isinstance(at, dict):
+            at[dice.choice(KEYS)] = deepcopy(dice.choice(HOSTILE))
+        case 2 if isinstance(at, dict):
+            at[dice.choice(KEYS)] = at.pop(key)
+        case _:
+            at[key] = deepcopy(dice.choice(HOSTILE))
+
+
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, below in inner:
+        yield value, key
+        yield from _places(below)
 
 
 def _bytes_damaged(value: bytes, dice: random.Random) -> bytes:
     damaged = bytearray(value)
     for _ in range(dice.randrange(1, 6)):
         place = dice.randrange(len(damaged))
-        match dice.randrange(3):
+        match dice.randrange(4):
             case 0:
                 damaged[place] = dice.randrange(256)
             case 1:
                 del damaged[place : place + dice.randrange(1, 20)]
+            case 2:
+                damaged[place:place] = damaged[: dice.randrange(60)]
             case _:
                 damaged[place:place] = dice.randbytes(3)
         if not damaged:

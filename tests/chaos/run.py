@@ -14,7 +14,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from contracts.topics import COMMAND_TOPICS, TOPICS, TopicName
 from tests.chaos.cluster import Cluster, cluster
-from tests.chaos.commands import Commands, beginning
+from tests.chaos.commands import POISON_SHARE, Commands, beginning
 from tests.chaos.deployment import QUICK, ChaosDeployment
 from tests.chaos.faults import FAULTS, Fault, Schedule
 from tests.chaos.fleet import Fleet
@@ -43,7 +43,7 @@ class Plan:
     workers: int = 3
     lanes: int = 6
     pause_seconds: float = 1.0
-    poison_share: float = 0.01
+    poison_share: float = POISON_SHARE
     hot_partner: float = 0.0
     faults: bool = True
     table: tuple[Fault, ...] = FAULTS
@@ -152,7 +152,7 @@ class _Run:
                 "seconds to recover": round(recovered - peace, 1),
                 "longest stall in seconds": round(witness.timing.longest_stall, 1),
                 "worker starts": fleet.starts,
-                "memory of the workers in MB": [round(size) for size in fleet.memory_mb()],
+                "peak memory of the workers in MB": [round(size) for size in fleet.memory_mb()],
                 "looks at the offsets": offsets.looks,
             }
             self._wait_for_deadlines()

@@ -1,6 +1,7 @@
 """A worker of its own process: asked, told, suspended, killed."""
 
 import json
+import re
 import signal
 import subprocess
 import urllib.error
@@ -53,6 +54,15 @@ class WorkerProcess:
             return dict(json.loads(error.read()))
         except OSError:
             return {}
+
+    def peak_mb(self) -> float:
+        """Its resident memory at the most, so far; 0 of one that has ended."""
+        try:
+            status = Path(f"/proc/{self.process.pid}/status").read_text()
+        except OSError:
+            return 0.0
+        found = re.search(r"VmHWM:\s+(\d+) kB", status)
+        return int(found[1]) / 1024 if found else 0.0
 
     def kill(self) -> None:
         self.process.kill()

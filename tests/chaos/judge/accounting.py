@@ -72,7 +72,13 @@ QUERIES = (
         """SELECT f.name FROM firsts f LEFT JOIN entries e
         ON (e.topic, e.partition, e.offset) = (f.topic, f.partition, f.offset)
         LEFT JOIN entries own ON own.id = f.cid AND f.cid <> ''
-        WHERE f.kind = 'fuzz' AND e.id IS NULL AND own.id IS NULL""",
+        LEFT JOIN firsts w ON (w.topic, w.partition, w.offset) = (own.topic, own.partition, own.offset)
+        WHERE f.kind = 'fuzz' AND e.id IS NULL AND COALESCE(w.body, f.body + 1) <> f.body""",
+    ),
+    (
+        "accounted",
+        "a command that could be read, and failed",
+        "SELECT id || ' ' || code FROM entries WHERE code IN ('HANDLER_FAILED', 'NOT_STORABLE')",
     ),
     (
         "accounted",
