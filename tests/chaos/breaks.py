@@ -16,11 +16,17 @@ import worker.batch
 import worker.dead_letters
 import worker.deadlines
 import worker.lane
+from tests.support.older_release import know_less
 from worker.deadlines import Scheduler
 from worker.intake import Intake
 from worker.lane import Lane
+from worker.mongo.letters import Letters
 from worker.mongo.store import Store
 from worker.publisher import Publisher
+
+OLDER = "older-release"
+NEW_COMMAND = "ConfigurePermissions"
+"""What the release before this one does not know. Nothing that the load must see accepted comes behind it."""
 
 EVERY = 40
 """Of so many things one goes wrong."""
@@ -240,7 +246,27 @@ def end_by_itself() -> None:
     _wrap(Lane, "_store_batch", make)
 
 
+def let_go_backwards() -> None:
+    """What waits behind a dead letter goes through from its end."""
+
+    def make(waiting: Callable[..., Any]) -> Callable[..., Any]:
+        async def backwards(*args: Any) -> Any:
+            found = await waiting(*args)
+            return found._replace(letters=found.letters[::-1])
+
+        return backwards
+
+    _wrap(Letters, "waiting", make)
+
+
+def know_one_command_less() -> None:
+    """Not broken, but of the release before."""
+    know_less(NEW_COMMAND)
+
+
 BREAKS: dict[str, Callable[[], None]] = {
+    OLDER: know_one_command_less,
+    "let-go-backwards": let_go_backwards,
     "lose-records": lose_records,
     "shuffle-records": shuffle_records,
     "decide-again": decide_again,
@@ -260,6 +286,7 @@ BREAKS: dict[str, Callable[[], None]] = {
 }
 
 SEEN_BY: dict[str, str] = {
+    "let-go-backwards": "order",
     "lose-records": "accounted",
     "shuffle-records": "order",
     "decide-again": "once",

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from pymongo.errors import PyMongoError
 
+from tests.chaos.faults_of_people import older_beside, two_operators
 from tests.chaos.steps import BATCH, OPENING
 from tests.chaos.world import World, pause
 
@@ -322,6 +323,8 @@ FAULTS = (
     Fault("MongoDB: UnknownTransactionCommitResult", 7, unknown_commit),
     Fault("MongoDB: an error", 6, database_error),
     Fault("event topic with a tiny max.message.bytes", 3, tiny_topic, alone=True),
+    Fault("two operators at the same letters", 6, two_operators),
+    Fault("a worker of the release before this one", 4, older_beside),
     Fault("group's offsets deleted", 1, forget_offsets, alone=True),
     Fault("group renamed", 1, rename_group, alone=True),
 )

@@ -28,6 +28,8 @@ class Slot:
     orders: Path
     worker: WorkerProcess | None = None
     wanted: bool = True
+    patches: list[str] = field(default_factory=list)
+    """What makes the next worker here another one (tests/chaos/worker.py)."""
     may_end_with: set[int] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -169,7 +171,7 @@ class Fleet:
     def _start(self, slot: Slot) -> None:
         slot.may_end_with = set()
         slot.orders.unlink(missing_ok=True)
-        arguments = ["tests.chaos.worker", *([self._broken] if self._broken else [])]
+        arguments = ["tests.chaos.worker", *([self._broken] if self._broken else []), *slot.patches]
         overrides = {**self.settings}
         slot.worker = self._deployment.start_worker(*arguments, orders=str(slot.orders), **overrides)
         Guard.order("watch", slot.worker.process.pid, "tests.chaos.worker")  # it must not outlive us

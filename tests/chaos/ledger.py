@@ -24,7 +24,8 @@ LETTERS = "CREATE TABLE IF NOT EXISTS letters (id TEXT, bytes INTEGER)"
 ENTRIES = """
 CREATE TABLE IF NOT EXISTS entries (
     id TEXT PRIMARY KEY, topic TEXT, partition INTEGER, offset INTEGER,
-    lane INTEGER, lane_offset INTEGER, outcome TEXT, code TEXT
+    lane INTEGER, lane_offset INTEGER, outcome TEXT, code TEXT,
+    step INTEGER, letter TEXT, subject TEXT
 ) WITHOUT ROWID
 """
 

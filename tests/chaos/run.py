@@ -303,13 +303,13 @@ class _Run:
         self.seen.connection.execute("CREATE TEMP VIEW sent AS SELECT * FROM ledger.sent")
         self.seen.connection.execute("PRAGMA temp_store=FILE")
         accounting.check(self.seen.connection, findings)
-        figures["dead letters"] = letters.check(db, self.seen, findings)
+        settled = letters.check(db, self.seen, findings)
         figures["deadlines"] = deadlines.check(db, witness, findings)
         figures["documents folded"] = documents.check_fold(db, findings)
         documents.check_quota(db, witness, findings)
         figures["reordered"] = findings.counts["sequence"] + findings.counts["order"]
         outcomes = self.seen.connection.execute("SELECT outcome, COUNT(*) FROM entries GROUP BY 1")
-        self.report.figures |= {**figures, "outcomes": dict(outcomes.fetchall())}
+        self.report.figures |= {**figures, "outcomes": dict(outcomes.fetchall()), "dead letters": settled}
 
 
 def _processes_of(prefix: str) -> set[int]:

@@ -13,10 +13,15 @@ from tests.support.broken_handlers import raise_for
 from worker.__main__ import main as worker_main
 from worker.batch import Rules
 
-if __name__ == "__main__":
-    unknown, partnership = sys.argv[1:]
+
+def know_less(unknown: str, partnership: str = "nobody") -> None:
+    """From here on this process cannot read this command, and fails on this partnership."""
     known = {wire_type: kind for wire_type, kind in COMMANDS.items() if kind.__name__ != unknown}
     setattr(worker.decode, "COMMANDS", known)  # noqa: B010 - a patch
     setattr(worker.app, "Rules", partial(Rules, decide=raise_for(partnership)))  # noqa: B010 - a patch
+
+
+if __name__ == "__main__":
+    know_less(*sys.argv[1:])
     sys.argv = ["worker", "run"]
     worker_main()

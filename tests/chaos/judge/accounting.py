@@ -43,7 +43,9 @@ QUERIES = (
     (
         "accounted",
         "a command without an outcome",
-        "SELECT w.cid FROM winners w LEFT JOIN entries e ON e.id = w.cid WHERE e.id IS NULL",
+        """SELECT w.cid FROM winners w LEFT JOIN entries e ON e.id = w.cid LEFT JOIN entries own
+        ON (own.topic, own.partition, own.offset) = (w.topic, w.partition, w.offset)
+        WHERE e.id IS NULL AND own.id IS NULL""",
     ),
     (
         "accounted",
@@ -90,23 +92,39 @@ QUERIES = (
         "once",
         "a repeat that was decided again",
         """SELECT f.name FROM firsts f JOIN winners w USING (cid) JOIN entries e
-        ON (e.topic, e.partition, e.offset) = (f.topic, f.partition, f.offset)
-        WHERE f.kind = 'command' AND f.body = w.body
+        ON (e.topic, e.partition, e.offset) = (f.topic, f.partition, f.offset) JOIN entries first
+        ON (first.topic, first.partition, first.offset) = (w.topic, w.partition, w.offset)
+        WHERE f.kind = 'command' AND f.body = w.body AND first.outcome <> 'dead_letter'
+        AND COALESCE(e.code, '') NOT IN ('PARKED_BEHIND', 'UNKNOWN_TYPE')
         AND (f.topic, f.partition, f.offset) <> (w.topic, w.partition, w.offset)""",
     ),
     (
         "once",
-        "one record with two entries",
+        "one record with two entries, or decided twice",
         """SELECT e.topic || ':' || e.partition || ':' || e.offset || ' ' || MIN(e.id) || ' ' || MAX(e.id)
         FROM entries e JOIN sent s USING (topic, partition, offset)
-        GROUP BY e.topic, e.partition, e.offset HAVING COUNT(*) > 1""",
+        GROUP BY e.topic, e.partition, e.offset
+        HAVING SUM(e.step IS NULL) > 1 OR SUM(e.outcome <> 'dead_letter') > 1""",
     ),
     ("order", "copies in two lanes", "SELECT name FROM firsts WHERE lanes_differ <> 0"),
     (
         "order",
-        "decided by another record than the first of the lane log",
+        "decided by another record than the first of the lane log that could be read",
         """SELECT w.cid || ' at ' || e.offset FROM winners w JOIN entries e ON e.id = w.cid
-        WHERE (e.topic, e.partition, e.offset) <> (w.topic, w.partition, w.offset)""",
+        LEFT JOIN entries own ON (own.topic, own.partition, own.offset) = (w.topic, w.partition, w.offset)
+        WHERE (e.topic, e.partition, e.offset) <> (w.topic, w.partition, w.offset) AND own.id IS NULL""",
+    ),
+    (
+        "order",
+        "what waited behind a letter, not in the order of the lane log",
+        """SELECT id FROM (
+            SELECT e.id, f.lane_offset, LAG(f.lane_offset) OVER (
+                PARTITION BY e.lane, e.subject ORDER BY e.lane_offset, COALESCE(e.step, 0)
+            ) AS before
+            FROM entries e JOIN firsts f USING (topic, partition, offset)
+            WHERE f.kind = 'command' AND e.outcome IN ('accepted', 'refused')
+            AND COALESCE(e.code, '') <> 'COMMAND_ID_REUSED'
+        ) WHERE lane_offset < before""",
     ),
     (
         "order",

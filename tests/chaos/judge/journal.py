@@ -20,7 +20,17 @@ def read(db: Database[dict[str, Any]], table: Table) -> Expected:
     for entry in db.journal.find({}, batch_size=1000):
         topic, partition, offset = str(entry["source"]).rsplit(":", 2)
         place = (entry["lane"], entry["offset"])
-        row = (entry["_id"], topic, int(partition), int(offset), *place, entry["outcome"], entry.get("code"))
+        of_letter = (entry.get("step"), entry.get("replay_of"), entry.get("subject"))
+        row = (
+            entry["_id"],
+            topic,
+            int(partition),
+            int(offset),
+            *place,
+            entry["outcome"],
+            entry.get("code"),
+            *of_letter,
+        )
         table.add("entries", row)
         for name, event_id, content in _events(entry):
             expected[name].add(event_id, content)
