@@ -22,7 +22,7 @@ SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
 	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
-.PHONY: help setup check fix test demo bench up down run schemas mutation requirements lock chaos chaos-controls
+.PHONY: help setup check fix test demo bench backlog up down run schemas mutation requirements lock chaos chaos-controls
 
 help: ## This table
 	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ demo: setup ## The whole life of a partnership, on the real servers
 
 bench: setup ## Speed beside the usual handler and the floor, on the real servers
 	$(PY) -m tests.bench $(ARGS)
+
+backlog: setup ## Drain a backlog with one, two, three workers: as fast at its end as at its beginning? (COMMANDS=50000)
+	$(PY) -m tests.bench.backlog --commands $(or $(COMMANDS),50000) $(ARGS)
 
 chaos: setup ## Kill everything under load, and judge (SEED=1 MINUTES=10 COMMANDS=100000)
 	$(PY) -m tests.chaos --minutes $(or $(MINUTES),2) --commands $(or $(COMMANDS),20000) $(if $(SEED),--seed $(SEED)) $(ARGS)

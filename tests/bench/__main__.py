@@ -94,12 +94,12 @@ class Bench:
         wait_for(lambda: self.base.db.journal.estimated_document_count() >= workload.PARTNERS + self.partnerships)
         worker.terminate()
 
-    def seeded(self, partnerships: int, **overrides: str) -> tuple[Deployment, int]:
+    def seeded(self, partnerships: int, hot: float = 0.0, /, **overrides: str) -> tuple[Deployment, int]:
         """A deployment with these documents and a backlog of commands; answers with their number."""
         deployment = self.deployment(**overrides)
         self.documents_for(deployment)
         deployment.make_topics()
-        commands = list(workload.lives(partnerships, deployment.secrets))
+        commands = list(workload.lives(partnerships, deployment.secrets, hot=hot))
         for name, value in commands:
             deployment.enqueue(messages.INVITATION, value, key=name.encode())
         deployment.flush()
@@ -160,10 +160,6 @@ class Bench:
 
     def speed(self, workers: list[WorkerProcess], collection: Any, entries: int) -> Speed:
         """Between the first tenth of the entries and the last: starting up is not what is measured, of nobody."""
-        servers = [server.pid for server in (self.servers.mongo, self.servers.kafka) if server is not None]
-
-        def cpu() -> list[float]:
-            return [sum(cpu_seconds(w.process.pid) for w in workers), *(cpu_seconds(pid) for pid in servers if pid)]
 
         def wait_for_entries(wanted: int) -> int:
             while (found := int(collection.estimated_document_count())) < wanted:
@@ -172,11 +168,16 @@ class Bench:
             return found
 
         first = wait_for_entries(entries // 10)
-        begun, before = time.monotonic(), cpu()
+        begun, before = time.monotonic(), self.cpu(workers)
         done = wait_for_entries(entries) - first
-        seconds, after = time.monotonic() - begun, cpu()
+        seconds, after = time.monotonic() - begun, self.cpu(workers)
         spent = [(b - a) / done * 1e6 for a, b in zip(before, after, strict=True)]
         return Speed(done / seconds, *spent)
+
+    def cpu(self, workers: list[WorkerProcess]) -> list[float]:
+        """Seconds of CPU time so far: of the workers, and of MongoDB and Kafka where they run here."""
+        servers = [server.pid for server in (self.servers.mongo, self.servers.kafka) if server is not None]
+        return [sum(cpu_seconds(w.process.pid) for w in workers), *(cpu_seconds(pid) for pid in servers if pid)]
 
 
 def wait_for(true: Callable[[], bool]) -> None:

@@ -23,12 +23,16 @@ def standing(partnerships: int) -> Iterator[bytes]:
         yield messages.report_customer(f"customer-{number}")
 
 
-def lives(partnerships: int, secrets: Secrets, seed: int = 1) -> Iterator[tuple[str, bytes]]:
-    """(partnership, command): four commands each; some are declined by mistake, some are sent twice."""
+def lives(partnerships: int, secrets: Secrets, seed: int = 1, hot: float = 0.0) -> Iterator[tuple[str, bytes]]:
+    """(partnership, command): four commands each; some are declined by mistake, some are sent twice.
+
+    `hot` is the share of the partnerships that all belong to one partner.
+    """
     dice = random.Random(seed)
     weights = [1 / (rank + 1) for rank in range(PARTNERS)]
     chosen = dice.choices(partners(), weights, k=partnerships)
-    for number, partner in enumerate(chosen):
+    for number, usual in enumerate(chosen):
+        partner = partners()[0] if dice.random() < hot else usual
         name, customer = f"partnership-{number}", f"customer-{number}"
         token = secrets.token("invitation", name, 1)
         yield name, messages.invite(name, partner)
