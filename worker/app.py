@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
-from worker.broker import broker_options, decode, parse
+from worker.broker import broker_options, decode, next_records, parse
 from worker.cancelling import cancel
 from worker.clock import backoff_seconds
 from worker.deadlines import Scheduler
@@ -43,11 +43,6 @@ from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics
 from worker.watchdog import LOOK_SECONDS, Watchdog
-
-POLL_MS = 5
-"""How long a subscriber waits for records, and after an empty wait once more: FastStream sleeps between two polls."""
-
-FETCHED_RECORDS_MAX = 2000
 
 LEAVE_SECONDS = 4.0
 """For saying good-bye to the group. Without it the other workers wait for one session time-out, no more."""
@@ -231,8 +226,6 @@ class Worker:
             *topics,
             group_id=f"{settings.group}{group_suffix}",
             batch=True,
-            max_records=FETCHED_RECORDS_MAX,
-            batch_timeout_ms=POLL_MS,
             fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
             fetch_max_bytes=FETCH_BYTES_MAX,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES_MAX,
@@ -255,6 +248,7 @@ class Worker:
                 self.fail(error)
 
         subscriber(handle)
+        subscriber.get_msg = next_records  # type: ignore[method-assign]
         return lambda: subscriber.consumer
 
     async def _watch(self, watchdog: Watchdog, lanes: Lanes) -> None:

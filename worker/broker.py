@@ -1,13 +1,19 @@
 """What FastStream's broker is given: our connection, and a parser that takes every record."""
 
+from itertools import chain
 from typing import Any
 
-from aiokafka import ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord
 from faststream.kafka.message import KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from worker.kafka import client_options, ssl_context_of
 from worker.settings import Settings
+
+LOOK_MS = 1000
+"""So long a look for records waits for some; then it asks whether all is well with the group."""
+
+FETCHED_RECORDS_MAX = 2000
 
 
 def broker_options(settings: Settings) -> dict[str, Any]:
@@ -30,6 +36,16 @@ def _security(settings: Settings) -> BaseSecurity | None:
     password = settings.kafka_password.get_secret_value() if settings.kafka_password else ""
     kind = kinds[settings.kafka_sasl_mechanism]
     return kind(settings.kafka_username or "", password, ssl_context=context, use_ssl=context is not None)
+
+
+async def next_records(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]:
+    """The next records as soon as they are there.
+
+    In place of FastStream's own, which after each look in vain sleeps for as long as it has looked: whatever comes
+    meanwhile waits, and an idle worker looks all the time.
+    """
+    found = await consumer.getmany(timeout_ms=LOOK_MS, max_records=FETCHED_RECORDS_MAX)
+    return tuple(chain.from_iterable(found.values()))
 
 
 async def parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:
