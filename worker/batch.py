@@ -167,7 +167,10 @@ class Batch:
         if known is not None:
             self._repeat(item, known)
         elif self.loaded.blocked and not self.loaded.blocked.isdisjoint(waits_for(item)):
-            self._park(entry_id, item)
+            if item.position_id in self.loaded.digests:  # its first copy was read by a release that knew less
+                self._count("repeated")
+            else:
+                self._park(entry_id, item)
         else:
             fault = self._settle(entry_id, item)
             if fault is not None:

@@ -25,7 +25,7 @@ from handlers.documents import Partnership
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.failures import describe
-from worker.kafka import Batches, make_producer, stop_client
+from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.lease import Lease
 from worker.letters.keys import keys_of
 from worker.mongo.client import Client
@@ -163,7 +163,7 @@ class Scheduler:
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             if self._producer is None:
                 self._producer = make_producer(self._settings)
-                await self._producer.start()
+                await start_client(self._producer)
             batches = Batches(self._producer)
             for partnership, deadline in due:
                 command_id = deadline_id(partnership.id, deadline)

@@ -16,7 +16,7 @@ from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor
 from worker.failures import describe
-from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, stop_client
+from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, start_client, stop_client
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.partitioning import lane_of
@@ -139,7 +139,7 @@ class Intake:
                 async with asyncio.timeout(self._settings.request_timeout_seconds):
                     if self._producer is None:
                         self._producer = make_producer(self._settings)
-                        await self._producer.start()
+                        await start_client(self._producer)
                     batches = Batches(self._producer)
                     for record in records:
                         source = Source(record.topic, record.partition, record.offset, record.timestamp)
@@ -203,7 +203,7 @@ class Intake:
             reader = make_reader(self._settings)
             try:
                 async with asyncio.timeout(self._settings.request_timeout_seconds):
-                    await reader.start()
+                    await start_client(reader)
                     # All at once: one after another takes longer than the bound when the brokers are slow. The
                     # committed offsets first, so that no log seems to end before one of them.
                     committed = await asyncio.gather(*(consumer.committed(partition) for partition in partitions))

@@ -8,7 +8,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
@@ -84,6 +84,21 @@ def make_reader(settings: Settings, isolation: str = "read_committed") -> AIOKaf
         isolation_level=isolation,
         fetch_max_wait_ms=FETCH_WAIT_MS_MAX,
     )
+
+
+async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Start a client, whatever the brokers say of themselves.
+
+    One that has just come back may know of no broker, not even of itself. aiokafka asserts that this cannot be, which
+    would pass for a defect of ours and end the worker.
+
+    Raises:
+        KafkaError, OSError: Kafka is away.
+    """
+    try:
+        await client.start()
+    except AssertionError as error:
+        raise KafkaConnectionError(f"no broker is known yet ({error})") from error
 
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
@@ -238,7 +253,7 @@ class Prober:
     async def _started(self) -> AIOKafkaConsumer:
         if self._reader is None:
             self._reader = make_reader(self._settings)
-            await self._reader.start()
+            await start_client(self._reader)
         return self._reader
 
     async def _drop(self) -> None:

@@ -19,7 +19,7 @@ from worker.cursor import Cursor
 from worker.decode import Item, decode, is_order
 from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
 from worker.journal import records_of
-from worker.kafka import check_start, make_reader, stop_client
+from worker.kafka import check_start, make_reader, start_client, stop_client
 from worker.letters.carrying import carry_out_orders, run_of_a_kind
 from worker.letters.keys import waits_for
 from worker.metrics import Metrics
@@ -189,7 +189,7 @@ class Lane:
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             reader = make_reader(self._settings)
             try:
-                await reader.start()
+                await start_client(reader)
                 committed = await self._consumer.committed(self.partition)
                 if document.stored == NOT_BEGUN and committed is None:
                     first = (await reader.beginning_offsets([self.partition]))[self.partition]
@@ -369,6 +369,9 @@ class Lane:
             if base.blocking:
                 keys = {key for item in items for key in waits_for(item)}
                 loaded.blocked = await self._store.letters.blocked(session, keys)
+                waiting = [item.position_id for item in items if not loaded.blocked.isdisjoint(waits_for(item))]
+                if waiting:
+                    loaded.digests |= await self._store.digests(session, waiting)
             again = reused(items, loaded.digests)
             if again:
                 loaded.digests |= await self._store.digests(session, [item.position_id for item in again])

@@ -8,7 +8,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from contracts.topics import TopicName
 from worker.cancelling import cancel
 from worker.encode import with_token
-from worker.kafka import Batches, make_producer, stop_client
+from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.records import Outgoing, mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
@@ -30,7 +30,7 @@ class Publisher:
     async def start(self) -> None:
         """Connect, and fence the former owner. Raises KafkaError or TimeoutError when Kafka is not there."""
         async with asyncio.timeout(self._settings.request_timeout_seconds):
-            await self._producer.start()
+            await start_client(self._producer)
 
     async def publish(self, records: Sequence[Outgoing], offset: int) -> dict[str, int]:
         """Publish records in their order, and commit `offset` as the lane's next, all or nothing.

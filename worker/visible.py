@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from worker.clock import to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
-from worker.kafka import make_reader, stop_client
+from worker.kafka import make_reader, start_client, stop_client
 from worker.records import REPUBLISHED_HEADER, Headers, header, mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
@@ -52,8 +52,8 @@ async def first_unpublished(
             since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
-        await reader.start()
-        await end_reader.start()
+        await start_client(reader)
+        await start_client(end_reader)
         for partition, records in wanted.items():
             # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
             # or of another lane, is waited for.

@@ -22,6 +22,7 @@ from worker.operate.orders import Orders
 
 OLDER = ("tests.support.older_release", "InviteCustomer", "nobody")
 PARTNERS = ("acme", "blue", "coral", "dune")
+LIFECYCLE = "partnership.lifecycle.events"
 ORDERS = {"type": "partnerships.ReplayDeadLetter.v1"}
 
 
@@ -231,3 +232,22 @@ def test_a_run_keeps_its_rate(leave: Callable[[int], Deployment]) -> None:
     times = sorted(entry["at"].timestamp() for entry in deployment.db.journal.find(ORDERS))
     assert len(times) == 30
     assert max(sum(start <= moment < start + 1 for moment in times) for start in times) <= 20
+
+
+def test_a_second_copy_of_what_an_older_release_could_not_read_is_no_second_letter(
+    leave: Callable[[int], Deployment],
+) -> None:
+    """Intake may move a record twice, and between the copies the release changes. A discard would let the second go."""
+    deployment = leave(1)
+    deployment.operator.wait_memberless(f"{deployment.name}-intake")
+    deployment.operator.set_offsets(f"{deployment.name}-intake", messages.INVITATION, {0: 0})
+    deployment.produce(messages.INVITATION, messages.cancel("p-0", PARTNERS[0]), partition=0)
+    deployment.start_worker()
+    deployment.wait_decided(["cancel-p-0"])
+    assert deployment.db.dead_letters.count_documents({}) == 2, "the invitation, and the cancellation behind it"
+
+    run(deployment, chosen(deployment))
+
+    kinds = [event["type"].split(".")[1] for event in deployment.judge() if event["topic"] == LIFECYCLE]
+    assert kinds[len(PARTNERS) :] == ["InvitationSent", "InvitationCancelled"]
+    assert set(deployment.db.dead_letters.distinct("state")) == {"resolved"}

@@ -2,10 +2,15 @@
 
 from collections.abc import Callable
 
+import pytest
+from aiokafka.client import AIOKafkaClient
+from aiokafka.errors import KafkaError
+
 from tests.support import load, messages
 from tests.support.deployment import Deployment
 from tests.support.waiting import wait_until
 from worker.partitioning import lane_of
+from worker.publisher import Publisher
 
 EVENTS = "partnership.lifecycle.events"
 
@@ -90,3 +95,17 @@ def partners_of_two_lanes() -> tuple[str, str]:
     for number in range(50):
         by_lane.setdefault(lane_of(f"partner-{number}", 2), f"partner-{number}")
     return by_lane[0], by_lane[1]
+
+
+async def test_a_broker_that_knows_of_no_broker_yet_is_an_outage_and_no_defect(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that has just come back answers so, and aiokafka asserts that it cannot be."""
+    deployment = deploy()
+    publisher = Publisher(deployment.settings(), deployment.secrets, 0)
+    monkeypatch.setattr(AIOKafkaClient, "get_random_node", lambda _: None)
+    try:
+        with pytest.raises(KafkaError, match="no broker is known yet"):
+            await publisher.start()
+    finally:
+        await publisher.stop()

@@ -10,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import for_code
 
 from contracts.topics import TopicName
-from worker.kafka import client_options, make_producer, make_reader, stop_client
+from worker.kafka import client_options, make_producer, make_reader, start_client, stop_client
 from worker.mongo.client import Client, awaited, connect
 from worker.operate.errors import CannotOperate, NeedsSettings
 from worker.secrets import Secrets
@@ -47,7 +47,7 @@ class Access:
         self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
         reader = make_reader(self.settings, isolation)
         try:
-            await reader.start()
+            await start_client(reader)
             yield reader
         finally:
             await stop_client(reader)
@@ -58,7 +58,7 @@ class Access:
         self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
         producer = make_producer(self.settings)
         try:
-            await producer.start()
+            await start_client(producer)
             yield producer
         finally:
             await stop_client(producer)
