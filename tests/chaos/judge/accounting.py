@@ -100,11 +100,13 @@ QUERIES = (
     ),
     (
         "once",
+        # A second copy that the release before this one cannot read becomes a letter of its own: it cannot know better.
         "one record with two entries, or decided twice",
         """SELECT e.topic || ':' || e.partition || ':' || e.offset || ' ' || MIN(e.id) || ' ' || MAX(e.id)
         FROM entries e JOIN sent s USING (topic, partition, offset)
         GROUP BY e.topic, e.partition, e.offset
-        HAVING SUM(e.step IS NULL) > 1 OR SUM(e.outcome <> 'dead_letter') > 1""",
+        HAVING SUM(e.outcome <> 'dead_letter') > 1 OR SUM(e.step IS NULL) > 1
+        AND MAX(IIF(e.step IS NULL, e.lane_offset, -1)) > MAX(IIF(e.code = 'UNKNOWN_TYPE', e.lane_offset, -1))""",
     ),
     ("order", "copies in two lanes", "SELECT name FROM firsts WHERE lanes_differ <> 0"),
     (
