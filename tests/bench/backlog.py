@@ -1,6 +1,6 @@
 """`make backlog COMMANDS=…`: commands that are there before the workers start. Is the end as fast as the beginning?
 
-Drained by one, two and three workers; by one where half of all belongs to one partner; and by one in a store that holds
+Drained by one, two and three workers; by one where most of it belongs to one partner; and by one in a store that holds
 a hundred thousand other partnerships already.
 """
 
@@ -10,22 +10,22 @@ import time
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.__main__ import POLL_SECONDS, Bench
-from tests.support.deployment import ROOT, Deployment
+from tests.bench.__main__ import quiet
+from tests.bench.bench import Bench
+from tests.bench.filling import fill
+from tests.bench.meter import POLL_SECONDS, cpu
+from tests.support.deployment import ROOT
 from worker.servers import start_servers
 
 REPORT = ROOT / "build" / "backlog.json"
-COMMANDS_EACH = 4.1
+COMMANDS_EACH = 4.4
 """Of a partnership (workload.py)."""
 
 TENTHS = 10
-COPIES_APART = 10**9
-"""Between the offsets of two copies of one journal."""
 
 
 @dataclass(frozen=True)
@@ -41,77 +41,47 @@ class Drained:
     """For a command: of the workers, of MongoDB, of Kafka."""
 
 
-def drain(
-    bench: Bench, what: str, workers: int, hot: float = 0.0, full: tuple[Deployment, int] | None = None
-) -> tuple[Deployment, Drained]:
+def drain(bench: Bench, what: str, workers: int, *, hot: bool = False, stored: int = 0) -> Drained:
     """Produce, then start the workers, and watch the journal grow."""
     bench.console.print(what)
-    deployment, commands = bench.seeded(bench.partnerships, hot)
-    if full is not None:
-        fill(deployment, *full)
-    journal = deployment.db.journal
-    before = journal.estimated_document_count()
-    entries = commands - len(range(0, bench.partnerships, 20))  # repeats leave none
-    running = [deployment.start_worker() for _ in range(workers)]
-    marks: list[tuple[float, int, list[float]]] = []
-    """When each tenth was reached, at how many entries, and with how much CPU time so far."""
-    while len(marks) <= TENTHS:
-        done = journal.estimated_document_count() - before
-        if done and done >= entries * len(marks) // TENTHS:
-            marks.append((time.monotonic(), done, bench.cpu(running)))
-        assert all(worker.process.poll() is None for worker in running), "ended too early"
-        time.sleep(POLL_SECONDS)
-    deployment.wait_published()
+    with bench.backlog(bench.partnerships, hot=hot) as (deployment, commands, entries):
+        fill(deployment, bench.base, stored)
+        journal = deployment.db.journal
+        before = journal.estimated_document_count()
+        running = [deployment.start_worker() for _ in range(workers)]
+        marks: list[tuple[float, int, list[float]]] = []
+        """When each tenth was reached, at how many entries, and with how much CPU time so far."""
+        while len(marks) <= TENTHS:
+            done = journal.estimated_document_count() - before
+            if done and done >= entries * len(marks) // TENTHS:
+                marks.append((time.monotonic(), done, cpu(bench.servers, running)))
+            assert all(worker.process.poll() is None for worker in running), "ended too early"
+            time.sleep(POLL_SECONDS)
+        deployment.wait_published()
+        peak_mb = max(worker.peak_mb() for worker in running)
+        for worker in running:
+            assert worker.terminate() == 0, worker.log[-4000:]
     (begun, first, idle), (ended, last, busy) = marks[1], marks[-1]
-    drained = Drained(
+    return Drained(
         what,
         commands,
         (last - first) / (ended - begun),
         [(after[1] - before[1]) / (after[0] - before[0]) for before, after in pairwise(marks)],
-        max(worker.peak_mb() for worker in running),
+        peak_mb,
         [(b - a) / (last - first) * 1e6 for a, b in zip(idle, busy, strict=True)],
     )
-    for worker in running:
-        assert worker.terminate() == 0, worker.log[-4000:]
-    return deployment, drained
-
-
-def fill(deployment: Deployment, model: Deployment, partnerships: int) -> None:
-    """So many partnerships of others, copied from those of another deployment, with their customers and their journal.
-
-    The copies of the journal are without what they published: that is read at a recovery only.
-    """
-    copies = -(-partnerships // model.db.partnerships.estimated_document_count())
-    for name in ("partnerships", "customers", "journal"):
-        changed: dict[str, Any] = {"_id": _renamed("$_id")}
-        if name == "partnerships":
-            changed["customer_id"] = _renamed("$customer_id")
-        if name == "journal":
-            further = {"$multiply": [{"$add": ["$copy", 1]}, COPIES_APART]}
-            changed |= {"subject": _renamed("$subject"), "offset": {"$add": ["$offset", further]}, "records": []}
-        model.db[name].aggregate(
-            [
-                {"$set": {"copy": {"$range": [0, copies]}}},
-                {"$unwind": "$copy"},
-                {"$set": changed},
-                {"$unset": "copy"},
-                {"$merge": {"into": {"db": deployment.name, "coll": name}}},
-            ]
-        )
-
-
-def _renamed(field: str) -> dict[str, Any]:
-    return {"$concat": ["copy-", {"$toString": "$copy"}, "-", field]}
 
 
 def run(bench: Bench, stored: int) -> list[Drained]:
     """All of them."""
     bench.prepare()
-    decided, first = drain(bench, "one worker", 1)
-    found = [first, drain(bench, "two workers", 2)[1], drain(bench, "three workers", 3)[1]]
-    found.append(drain(bench, "one worker, half of all is one partner's", 1, hot=0.5)[1])
-    found.append(drain(bench, f"one worker, {stored:,} other partnerships", 1, full=(decided, stored))[1])
-    return found
+    return [
+        drain(bench, "one worker", 1),
+        drain(bench, "two workers", 2),
+        drain(bench, "three workers", 3),
+        drain(bench, "one worker, most of it is one partner's", 1, hot=True),
+        drain(bench, f"one worker, {stored:,} other partnerships", 1, stored=stored),
+    ]
 
 
 def main() -> None:
@@ -120,6 +90,7 @@ def main() -> None:
     parser.add_argument("--stored", type=int, default=100_000, help="partnerships of others, for the last one")
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)
+    quiet()
     with start_servers(progress=console.print) as servers:
         bench = Bench(servers, int(arguments.commands / COMMANDS_EACH), console)
         try:

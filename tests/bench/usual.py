@@ -21,7 +21,7 @@ from pymongo.errors import DuplicateKeyError
 
 from contracts.message import CommandFrame, CommandMessage
 from contracts.registry import COMMANDS
-from contracts.topics import TopicName
+from contracts.topics import COMMAND_TOPICS
 from handlers.decision import Context
 from handlers.documents import Customer, Documents, Partner, Partnership, needs
 from handlers.outcome import Outcome, outcome
@@ -47,13 +47,6 @@ async def main(workers: int) -> None:
         found = await db[COLLECTIONS[kind]].find_one({"_id": key}, session=session) if key else None
         return kind.model_validate({**found, "id": found["_id"]}) if found else None
 
-    @broker.subscriber(
-        settings.topic(TopicName.INVITATION_COMMANDS),
-        group_id=f"{settings.group}-usual",
-        auto_offset_reset="earliest",
-        ack_policy=AckPolicy.MANUAL,
-        max_workers=workers,
-    )
     async def handle(message: KafkaMessage) -> None:
         frame = CommandFrame.model_validate_json(message.body)
         data = COMMANDS[frame.type].model_validate(orjson.loads(message.body)["data"])
@@ -110,6 +103,16 @@ async def main(workers: int) -> None:
                 }
                 await broker.publish(orjson.dumps(envelope), settings.topic(event.TOPIC), key=subject.encode())
         await message.ack()
+
+    for topic in COMMAND_TOPICS:
+        # With acknowledgement by hand each of its workers has partitions of its own, so that their order is kept.
+        broker.subscriber(
+            settings.topic(topic),
+            group_id=f"{settings.group}-usual",
+            auto_offset_reset="earliest",
+            ack_policy=AckPolicy.MANUAL,
+            max_workers=workers,
+        )(handle)
 
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
