@@ -1,4 +1,4 @@
-"""What FastStream's broker is given: our connection, and a parser that takes every record."""
+"""What FastStream's broker is given: our connection, a way to wait for records, and a parser that takes every one."""
 
 from itertools import chain
 from typing import Any
