@@ -22,7 +22,7 @@ SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
 	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
 
-.PHONY: help setup check fix test demo bench backlog up down run schemas mutation requirements lock chaos chaos-controls
+.PHONY: help setup check fix test demo bench backlog sweeps plots up down run schemas mutation requirements lock chaos chaos-controls
 
 help: ## This table
 	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,6 +63,12 @@ bench: setup ## Speed beside the usual handler and the floor, on the real server
 
 backlog: setup ## Drain a backlog with one, two, three workers: as fast at its end as at its beginning? (COMMANDS=50000)
 	$(PY) -m tests.bench.backlog --commands $(or $(COMMANDS),50000) $(ARGS)
+
+sweeps: setup ## Speed against batch size, latency against load, cost against what is stored (ARGS="batch load stored")
+	$(PY) -m tests.bench.sweeps $(or $(ARGS),batch load stored)
+
+plots: setup ## The pictures of docs/performance.md, from what `make sweeps` wrote
+	$(PY) -m tests.bench.plots
 
 chaos: setup ## Kill everything under load, and judge (SEED=1 MINUTES=10 COMMANDS=100000)
 	$(PY) -m tests.chaos --minutes $(or $(MINUTES),2) --commands $(or $(COMMANDS),20000) $(if $(SEED),--seed $(SEED)) $(ARGS)
