@@ -109,7 +109,7 @@ class Bench:
                 asleep.enter_context(deployment.asleep(worker))
             _, entries = _send(deployment, commands)
             asleep.close()
-            found = speed(self.servers, workers, deployment.db.journal, entries, there)
+            found = speed(self.servers, workers, deployment.db.journal, entries, there, ready=True)
             deployment.wait_published()
             figures = {"rss_mb": max(worker.peak_mb() for worker in workers), "ready_seconds": ready}
             for worker in workers:

@@ -26,10 +26,18 @@ class Speed:
         return self.own_us + self.mongodb_us + self.kafka_us
 
 
-def speed(servers: Servers, workers: Sequence[WorkerProcess], collection: Any, entries: int, there: int = 0) -> Speed:
+def speed(
+    servers: Servers,
+    workers: Sequence[WorkerProcess],
+    collection: Any,
+    entries: int,
+    there: int = 0,
+    *,
+    ready: bool = False,
+) -> Speed:
     """Between the first tenth of the entries and the last: starting up is not what is measured, of nobody.
 
-    `there`: so many others were in the collection before.
+    `ready`: it has started up already, so that all entries count. `there`: so many were in the collection before.
     """
 
     def wait_for_entries(wanted: int) -> int:
@@ -38,7 +46,7 @@ def speed(servers: Servers, workers: Sequence[WorkerProcess], collection: Any, e
             time.sleep(POLL_SECONDS)
         return found
 
-    first = wait_for_entries(entries // 10)
+    first = wait_for_entries(0 if ready else entries // 10)
     begun, before = time.monotonic(), cpu(servers, workers)
     done = wait_for_entries(entries) - first
     seconds, after = time.monotonic() - begun, cpu(servers, workers)
