@@ -21,6 +21,7 @@ from pymongo.uri_parser import parse_uri
 from contracts.topics import TopicName
 
 ENV_PREFIX = "PARTNERSHIP_"
+HEARTBEAT_SECONDS_MAX = 3.0
 SECRET_CHARACTERS_MIN = 32
 
 
@@ -177,8 +178,12 @@ class Settings(BaseSettings):
 
     @property
     def heartbeat_seconds(self) -> float:
-        """Three heartbeats fit into the session time-out, as Kafka advises."""
-        return self.session_timeout_seconds / 3.5
+        """Three heartbeats fit into the session time-out, as Kafka advises; and none is later than its default.
+
+        A rebalance is heard of by a heartbeat. With a session of 60 s a worker that came waited for 17 s for the
+        others, which is longer than its request may take, and then asked once more.
+        """
+        return min(HEARTBEAT_SECONDS_MAX, self.session_timeout_seconds / 3.5)
 
     def topic(self, name: TopicName) -> str:
         """The name of a topic in this deployment."""

@@ -34,7 +34,10 @@ class WorkerProcess:
         ]
 
     def wait_ready(self, seconds: float = 30) -> "WorkerProcess":
-        wait_until(self.is_ready, seconds, f"readiness, log: {self.log_file}")
+        try:
+            wait_until(self.is_ready, seconds, "readiness")
+        except AssertionError as error:
+            raise AssertionError(f"{error}: {self.readiness()}\n{self.log[-4000:]}") from error
         return self
 
     def is_ready(self) -> bool:

@@ -190,3 +190,12 @@ def test_every_setting_with_a_time_or_a_size_says_its_unit() -> None:
     counts = {"lanes", "topic_partitions", "replication_factor", "health_port"}
 
     assert [name for name in numbers if not name.endswith(units) and name not in counts] == []
+
+
+@pytest.mark.parametrize(("session", "heartbeat"), [("7", 2.0), ("10", 10 / 3.5), ("60", 3.0), ("300", 3.0)])
+def test_a_rebalance_is_heard_of_soon_however_long_a_session_is(
+    environment: pytest.MonkeyPatch, session: str, heartbeat: float
+) -> None:
+    """A worker that comes waits for the others' next heartbeat; three fit into a session."""
+    environment.setenv("PARTNERSHIP_SESSION_TIMEOUT_SECONDS", session)
+    assert load_settings().heartbeat_seconds == pytest.approx(heartbeat)
