@@ -14,9 +14,8 @@ import structlog
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.bench import Bench
+from tests.bench.bench import Bench, on_own_servers
 from tests.support.deployment import ROOT
-from worker.servers import start_servers
 
 REPORT = ROOT / "build" / "bench.json"
 WARM_PARTNERSHIPS = 400
@@ -112,12 +111,8 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     quiet()
-    with start_servers(progress=console.print) as servers:
-        bench = Bench(servers, arguments.partnerships, console)
-        try:
-            figures = run(bench, arguments.rounds)
-        finally:
-            bench.close()
+    with on_own_servers(arguments.partnerships, console) as bench:
+        figures = run(bench, arguments.rounds)
     table = Table("figure", "value", "", title="partnership-worker")
     for name, explanation in EXPLANATIONS.items():
         value = figures[name]

@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.__main__ import quiet
-from tests.bench.bench import Bench
+from tests.bench.bench import Bench, on_own_servers
 from tests.bench.filling import fill
 from tests.bench.meter import POLL_SECONDS, cpu
 from tests.support.deployment import ROOT
-from worker.servers import start_servers
 
 REPORT = ROOT / "build" / "backlog.json"
 COMMANDS_EACH = 4.4
@@ -91,12 +90,8 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console(soft_wrap=True)
     quiet()
-    with start_servers(progress=console.print) as servers:
-        bench = Bench(servers, int(arguments.commands / COMMANDS_EACH), console)
-        try:
-            found = run(bench, arguments.stored)
-        finally:
-            bench.close()
+    with on_own_servers(int(arguments.commands / COMMANDS_EACH), console) as bench:
+        found = run(bench, arguments.stored)
     show(console, found, REPORT)
 
 

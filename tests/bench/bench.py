@@ -11,7 +11,7 @@ from tests.bench import latency, workload
 from tests.bench.lives import NEW, Life
 from tests.bench.meter import Speed, speed, wait_for
 from tests.support.deployment import Deployment
-from worker.servers import Servers
+from worker.servers import Servers, start_servers
 
 USUAL_WORKERS = 8
 """For each topic. More of them do not help: they meet at the largest partners."""
@@ -28,6 +28,17 @@ class Backlog(NamedTuple):
     deployment: Deployment
     commands: int
     entries: int
+
+
+@contextmanager
+def on_own_servers(partnerships: int, console: Console) -> Iterator["Bench"]:
+    """A bench, and servers that are its own."""
+    with start_servers(progress=console.print) as servers:
+        bench = Bench(servers, partnerships, console)
+        try:
+            yield bench
+        finally:
+            bench.close()
 
 
 class Bench:

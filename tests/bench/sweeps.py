@@ -15,11 +15,10 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.bench.__main__ import quiet, warm
-from tests.bench.bench import Bench
+from tests.bench.bench import Bench, on_own_servers
 from tests.bench.filling import fill
 from tests.bench.meter import Speed
 from tests.support.deployment import ROOT
-from worker.servers import start_servers
 
 BATCHES = (1, 5, 20, 100, 500, 1000)
 SMALL_BATCH = 20
@@ -99,18 +98,14 @@ def main() -> None:
     arguments = parser.parse_args()
     console = Console()
     quiet()
-    with start_servers(progress=console.print) as servers:
-        bench = Bench(servers, arguments.partnerships, console)
-        try:
-            bench.prepare()
-            warm(bench)
-            for name in arguments.sweeps:
-                points = SWEEPS[name](bench, arguments)
-                show(console, name, points)
-                report: list[dict[str, Any]] = [{key: round(value, 3) for key, value in p.items()} for p in points]
-                (ROOT / "build" / f"bench-{name}.json").write_text(json.dumps(report, indent=2) + "\n")
-        finally:
-            bench.close()
+    with on_own_servers(arguments.partnerships, console) as bench:
+        bench.prepare()
+        warm(bench)
+        for name in arguments.sweeps:
+            points = SWEEPS[name](bench, arguments)
+            show(console, name, points)
+            report: list[dict[str, Any]] = [{key: round(value, 3) for key, value in p.items()} for p in points]
+            (ROOT / "build" / f"bench-{name}.json").write_text(json.dumps(report, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,8 +125,8 @@ def test_without_a_worker_the_answer_is_said_to_come_later(running: Deployment) 
     running.wait_decided([unasked.json[0]["command_id"]])
 
 
-def test_each_command_of_the_contract_is_listed_and_described() -> None:
-    nowhere = Deployment(Servers("127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0"))
+def test_each_command_of_the_contract_is_listed_and_described(tmp_path: Path) -> None:
+    nowhere = Deployment(Servers("127.0.0.1:9", "mongodb://127.0.0.1:9/?replicaSet=rs0"), directory=tmp_path)
     listed = tell(nowhere, "send", "--list", "--json").json
     shown = tell(nowhere, "send", "RequestTermination", "--describe")
     example = tell(nowhere, "send", "RequestTermination", "--example")
