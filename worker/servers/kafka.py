@@ -55,6 +55,10 @@ group.initial.rebalance.delay.ms=0
 broker.heartbeat.interval.ms=250
 broker.session.timeout.ms=2000
 
+# The indexes of a partition are mapped into memory at this size, and at their first entry some kernels fill all of
+# it: with the 10 MB that are the default, that took the first seconds of all topics that were new.
+log.index.size.max.bytes=262144
+
 # 128 MB by default, a quarter of the heap.
 log.cleaner.dedupe.buffer.size=16777216
 """
