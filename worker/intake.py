@@ -13,7 +13,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
-from worker.clock import backoff_seconds
+from worker.clock import backoff_seconds, monotonic_seconds
 from worker.cursor import Cursor
 from worker.failures import describe
 from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, start_client, stop_client
@@ -23,6 +23,12 @@ from worker.partitioning import lane_of
 from worker.records import Source
 from worker.settings import Settings
 from worker.watchdog import Place
+
+PACE_SECONDS = 0.01
+"""From one append to the next, at least. What comes meanwhile goes together: that is cheaper for all that follows."""
+
+COMMIT_SECONDS = 0.1
+"""From one commit to the next. Whoever takes over may read so much again, as repeats."""
 
 log = structlog.get_logger(__name__)
 
@@ -86,6 +92,7 @@ class Intake:
 
     async def move(self, records: Sequence[ConsumerRecord]) -> None:
         """Append a batch to the lane log. Returns when that is done or not ours to do."""
+        begun = monotonic_seconds()
         async with self._moving:
             consumer = self._consumer()
             owned: dict[TopicPartition, Cursor] = {}
@@ -102,6 +109,7 @@ class Intake:
                 # Here, where no cursor is ahead of what is appended.
                 self._appended |= {partition: (cursor, cursor.next_offset) for partition, cursor in owned.items()}
                 self._commit_soon(consumer)
+        await asyncio.sleep(begun + PACE_SECONDS - monotonic_seconds())
 
     def places(self) -> list[Place]:
         """Where intake stands, for the watchdog."""
@@ -178,6 +186,7 @@ class Intake:
             except (KafkaError, TimeoutError, IllegalStateError) as error:
                 # The next commit says it again; if none comes, another worker reads these once more, as repeats.
                 log.warning("intake could not commit", error=describe(error))
+            await asyncio.sleep(COMMIT_SECONDS)
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
