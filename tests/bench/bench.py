@@ -147,12 +147,13 @@ class Bench:
             assert writer.process.wait(60) == 0, writer.log
             return found
 
-    def latency(self, speeds: dict[str, float]) -> dict[str, float]:
-        """From append to visible event, in milliseconds, at each of these commands a second."""
-        self.console.print("latency at " + ", ".join(f"{value:.0f}" for value in speeds.values()) + " a second")
+    def latency(self, speeds: dict[str, float], half_load: str | None = None) -> dict[str, float]:
+        """From append to visible event, in milliseconds, at each of these commands a second, and at half load."""
+        at = [f"{value:.0f} a second" for value in speeds.values()] + ["half load"] * (half_load is not None)
+        self.console.print(f"latency at {', '.join(at)}")
         with self.deployment() as deployment:
             worker = deployment.start_worker().wait_ready()
-            figures = latency.measure(deployment, speeds)
+            figures = latency.measure(deployment, speeds, half_load)
             worker.terminate()
             return figures
 
