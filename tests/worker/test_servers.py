@@ -15,15 +15,18 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from pymongo import MongoClient
 from pymongo.errors import ServerSelectionTimeoutError
+from typing_extensions import override
 
 from worker.servers import LocalKafka, LocalMongo, Servers, ServersUnavailableError, containers, start_servers
 from worker.servers.kafka import LOCK, brokers_serving
+from worker.servers.ports import free_port
 from worker.servers.running import local_servers, servers_of_environment
 
 ROOT = Path(__file__).parents[2]
 HOLD_SERVERS = """
 import sys, time
 from pathlib import Path
+from worker.servers.ports import free_port
 from worker.servers.running import local_servers
 
 with local_servers(Path(sys.argv[1])) as servers:
@@ -169,6 +172,33 @@ def test_a_process_that_is_not_ours_is_never_taken_for_the_server(tmp_path: Path
 
     assert server.pid is None
     server.kill()
+
+
+def test_its_own_child_is_known_while_the_command_line_is_still_empty(tmp_path: Path) -> None:
+    """As it is for a moment after each start; a child that names no directory stands for that."""
+
+    class Asleep(LocalMongo):
+        @override
+        def _prepare(self) -> list[str]:
+            return ["sleep", "60"]
+
+    server = Asleep(tmp_path)
+    server.launch()
+    pid = server.pid
+    server.kill()
+
+    assert pid is not None
+    assert not psutil.pid_exists(pid)
+
+
+def test_no_two_processes_are_given_the_same_port(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getpid", lambda: 1)  # So both begin at the same place.
+    ours = [free_port() for _ in range(20)]
+
+    code = f"import os; os.getpid = lambda: 1; from {free_port.__module__} import free_port as port; print(port())"
+    other = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert int(other.stdout) not in ours
 
 
 def test_a_server_keeps_its_port_from_one_start_to_the_next(tmp_path: Path) -> None:

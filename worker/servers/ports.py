@@ -9,19 +9,34 @@ import threading
 FIRST, COUNT = 20_000, 10_000
 
 _lock = threading.Lock()
-_given: set[int] = set()
+_reserved: dict[int, socket.socket] = {}
+"""The UDP socket of the same number, for each port given out: the kernel gives it to one process at a time, and takes
+it back when that one ends. A test of the TCP port alone says only that nobody listens there yet."""
 
 
 def free_port() -> int:
-    """A loopback port that nobody listens on and that this process has not given out before."""
+    """A loopback port that nobody listens on, and that no process that lives was given by this function."""
     start = os.getpid() * 37  # Runs side by side begin at different places.
     with _lock:
         for step in range(COUNT):
             port = FIRST + (start + step) % COUNT
-            if port not in _given and is_free(port):
-                _given.add(port)
+            if port not in _reserved and _reserve(port):
                 return port
     raise OSError(f"no free port between {FIRST} and {FIRST + COUNT}")
+
+
+def _reserve(port: int) -> bool:
+    reservation = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        reservation.bind(("127.0.0.1", port))
+    except OSError:
+        reservation.close()
+        return False
+    if not is_free(port):
+        reservation.close()
+        return False
+    _reserved[port] = reservation
+    return True
 
 
 def is_free(port: int) -> bool:

@@ -167,7 +167,9 @@ class LocalServer(ABC):
 
     def _find(self) -> psutil.Process | None:
         """Our running process, also one that an earlier `make up` started; never a stranger with the same number."""
-        if self._child is not None and self._child.poll() is not None:
+        if self._child is not None:
+            if self._child.poll() is None:
+                return psutil.Process(self._child.pid)  # Ours for sure, and its command line is empty for a moment.
             self._child = None
         try:
             process = psutil.Process(int(self._pid_file.read_text()))
