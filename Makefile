@@ -17,10 +17,9 @@ PIP = $(PY) -m pip --disable-pip-version-check install --progress-bar off
 JOBS ?= 3
 # For one test or another level of detail: make test ARGS="tests/worker -k lane"
 ARGS ?=
-# Prefer the servers of the environment; else those of `make up`, whose data is worth no better secret than this.
+# Prefer the servers of the environment; else those of `make up`.
 SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
-	exports=$$($(PY) -m worker.servers up); eval "$$exports"; \
-	export PARTNERSHIP_SECRET="$${PARTNERSHIP_SECRET:-only for servers of make up, on loopback}"; fi
+	exports=$$($(PY) -m worker.servers up); eval "$$exports"; fi
 
 .PHONY: help setup check fix test demo bench backlog sweeps plots up down run schemas mutation requirements lock chaos chaos-controls
 

@@ -18,6 +18,7 @@ from pymongo.errors import ServerSelectionTimeoutError
 from typing_extensions import override
 
 from worker.servers import LocalKafka, LocalMongo, Servers, ServersUnavailableError, containers, start_servers
+from worker.servers import __main__ as command_line
 from worker.servers.kafka import LOCK, brokers_serving
 from worker.servers.ports import free_port
 from worker.servers.running import local_servers, servers_of_environment
@@ -135,6 +136,20 @@ def test_start_of_a_running_server_leaves_it_alone(own: tuple[LocalKafka, LocalM
     mongo.start()
 
     assert mongo.pid == pid
+
+
+def test_what_up_says_is_all_that_a_shell_needs(
+    own: tuple[LocalKafka, LocalMongo], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command_line, "_both", lambda: own)
+    assert command_line.main(["up"]) == 0
+    script = capsys.readouterr().out + 'echo "$KAFKA_BOOTSTRAP|$MONGO_URL|$PARTNERSHIP_SECRET"'
+    kafka, mongo = own
+    for given, secret in {"": command_line.SECRET, "one of their own": "one of their own"}.items():
+        shell = subprocess.run(
+            ["/bin/sh", "-c", script], env={"PARTNERSHIP_SECRET": given}, capture_output=True, text=True, check=True
+        )
+        assert shell.stdout.split("|") == [kafka.bootstrap, mongo.url, f"{secret}\n"]
 
 
 def test_a_stopped_server_leaves_no_process_and_a_free_port(own: tuple[LocalKafka, LocalMongo]) -> None:

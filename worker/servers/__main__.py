@@ -10,6 +10,8 @@ from worker.servers.process import ServersUnavailableError
 from worker.servers.running import servers_of_environment, start_both
 
 DIRECTORY = Path(".local") / "servers"
+SECRET = "only for servers of make up, on loopback"  # noqa: S105 - it protects nothing
+"""Their data is worth no better one. PARTNERSHIP_SECRET of the environment goes before it."""
 
 
 def main(arguments: list[str]) -> int:
@@ -37,6 +39,7 @@ def up() -> None:
     start_both(kafka, mongo, say)
     print(f"export KAFKA_BOOTSTRAP='{kafka.bootstrap}'")
     print(f"export MONGO_URL='{mongo.url}'")
+    print(f'export PARTNERSHIP_SECRET="${{PARTNERSHIP_SECRET:-{SECRET}}}"')
 
 
 def down() -> None:
