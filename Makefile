@@ -60,7 +60,7 @@ demo: setup ## The whole life of a partnership, on the real servers
 bench: setup ## Speed beside the usual handler and the floor, on the real servers
 	$(PY) -m tests.bench $(ARGS)
 
-backlog: setup ## Drain a backlog with one, two, three workers: as fast at its end as at its beginning? (COMMANDS=50000)
+backlog: setup ## Drain a backlog with one, two, three workers: as fast at its end as at its beginning? (COMMANDS=50000 ARGS="one two")
 	$(PY) -m tests.bench.backlog --commands $(or $(COMMANDS),50000) $(ARGS)
 
 sweeps: setup ## Speed against batch size, latency against load, cost against what is stored (ARGS="batch load stored")

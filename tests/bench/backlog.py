@@ -1,12 +1,13 @@
 """`make backlog COMMANDS=…`: commands that are there before the workers start. Is the end as fast as the beginning?
 
 Drained by one, two and three workers; by one where most of it belongs to one partner; and by one in a store that holds
-a hundred thousand other partnerships already.
+a hundred thousand other partnerships already. ARGS="one two" drains by these only.
 """
 
 import argparse
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -25,6 +26,7 @@ COMMANDS_EACH = 4.4
 """Of a partnership (workload.py)."""
 
 TENTHS = 10
+DRAINS = ("one", "two", "three", "hot", "stored")
 
 
 @dataclass(frozen=True)
@@ -71,27 +73,31 @@ def drain(bench: Bench, what: str, workers: int, *, hot: bool = False, stored: i
     )
 
 
-def run(bench: Bench, stored: int) -> list[Drained]:
-    """All of them."""
+def run(bench: Bench, drains: list[str], stored: int) -> list[Drained]:
+    """Those that were asked for, in this order."""
     bench.prepare()
-    return [
-        drain(bench, "one worker", 1),
-        drain(bench, "two workers", 2),
-        drain(bench, "three workers", 3),
-        drain(bench, "one worker, most of it is one partner's", 1, hot=True),
-        drain(bench, f"one worker, {stored:,} other partnerships", 1, stored=stored),
-    ]
+    known: dict[str, Callable[[], Drained]] = {
+        "one": lambda: drain(bench, "one worker", 1),
+        "two": lambda: drain(bench, "two workers", 2),
+        "three": lambda: drain(bench, "three workers", 3),
+        "hot": lambda: drain(bench, "one worker, most of it is one partner's", 1, hot=True),
+        "stored": lambda: drain(bench, f"one worker, {stored:,} other partnerships", 1, stored=stored),
+    }
+    return [known[name]() for name in drains]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make backlog")
+    parser.add_argument("drains", nargs="*", default=list(DRAINS), metavar="drain", help=f"of {', '.join(DRAINS)}")
     parser.add_argument("--commands", type=int, default=50_000)
     parser.add_argument("--stored", type=int, default=100_000, help="partnerships of others, for the last one")
     arguments = parser.parse_args()
+    if unknown := set(arguments.drains) - set(DRAINS):
+        parser.error(f"no such drain: {', '.join(sorted(unknown))}; there are {', '.join(DRAINS)}")
     console = Console(soft_wrap=True)
     quiet()
     with on_own_servers(int(arguments.commands / COMMANDS_EACH), console) as bench:
-        found = run(bench, arguments.stored)
+        found = run(bench, arguments.drains, arguments.stored)
     show(console, found, REPORT)
 
 
