@@ -77,7 +77,8 @@ class Lane:
         self.number: int = partition.partition
         self.state = State.OPENING
         self.cursor: Cursor | None = None
-        self.waiting_for: str | None = "its opening"
+        self._step = "fencing in Kafka"
+        self._trouble: str | None = None
         self._settings = settings
         self._rules = rules
         self._store = store
@@ -115,6 +116,11 @@ class Lane:
         return self._published if self.state is State.OPEN else None
 
     @property
+    def waiting_for(self) -> str | None:
+        """What made a lane start again, or the step of its first opening; None while it is open."""
+        return None if self.state is State.OPEN else self._trouble or f"its opening, {self._step}"
+
+    @property
     def waiting_records(self) -> int:
         """Records that arrived and are not decided."""
         return len(self._queue)
@@ -143,12 +149,16 @@ class Lane:
                     if fate is Fate.STOP:
                         raise
                     self._attempt += 1  # back to nothing when a batch is done, not when the lane is open again
-                    self._wait_for(f"{type(error).__name__}: {fate.value}")
+                    self.state, self._trouble = (
+                        State.OPENING,
+                        f"{type(error).__name__} while {self._step}: {fate.value}",
+                    )
                     pause = (
                         self._settings.heartbeat_seconds * 2 if fate is Fate.YIELD else backoff_seconds(self._attempt)
                     )
                     self._log.warning(
                         "lane starts again",
+                        step=self._step,
                         error=describe(error),
                         fate=fate.name,
                         attempt=self._attempt,
@@ -168,10 +178,6 @@ class Lane:
         self._closing.set()
         self._arrived.set()
 
-    def _wait_for(self, what: str) -> None:
-        self.state = State.OPENING
-        self.waiting_for = what
-
     # Opening ------------------------------------------------------------------------------------------------------
 
     async def _open(self) -> None:
@@ -181,11 +187,14 @@ class Lane:
         self._queue_bytes = 0
         self._partners.clear()  # another owner may have written them
         # Fence in Kafka first: from here on nobody else publishes for this lane. Then fence in MongoDB.
+        self._step = "fencing in Kafka"
         self._publisher = Publisher(self._settings, self._rules.secrets, self.number)
         await self._publisher.start()
+        self._step = "fencing in MongoDB"
         self._session = await self._store.start_session()
         document = await self._store.open_lane(self.number, self._session)
 
+        self._step = "asking how far it was published"
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             reader = make_reader(self._settings)
             try:
@@ -210,14 +219,16 @@ class Lane:
         published = max(committed or 0, document.published)
         self._marks = document.marks
         if published < document.stored:
+            self._step = "publishing from the journal"
             published = await self._recover(document, published)
+        self._step = "noting what is published"
         self._document = await self._store.note_published(document, document.stored, self._marks)
         self._published = document.stored
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, document.stored)
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
-        self.state, self.waiting_for = State.OPEN, None
+        self.state, self._trouble, self._step = State.OPEN, None, "working"
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, recovered_from=published)
 
     async def _recover(self, document: LaneDocument, published: int) -> int:

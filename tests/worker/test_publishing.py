@@ -30,7 +30,11 @@ def test_an_event_that_its_topic_refuses_holds_the_lane_until_it_can_go_out(depl
     sent = load.produce(deployment, 10)
     wait_until(lambda: len(worker.logged("lane starts again")) >= 2, 60, "the lane to try twice")
 
-    assert "lane 0: waiting for MessageSizeTooLargeError" in str(worker.readiness()["problems"])
+    assert [line["step"] for line in worker.logged("lane starts again")][:2] == [
+        "working",
+        "publishing from the journal",
+    ]
+    assert "lane 0: waiting for MessageSizeTooLargeError while publishing" in str(worker.readiness()["problems"])
     assert deployment.operator.offsets(deployment.name, "partnership.lanes") == before
     assert len(deployment.events(EVENTS)) == len(load.PARTNERS)
 
