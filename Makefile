@@ -63,8 +63,8 @@ bench: setup ## Speed beside the usual handler and the floor, on the real server
 backlog: setup ## Drain a backlog with one, two, three workers: as fast at its end as at its beginning? (COMMANDS=50000 ARGS="one two")
 	$(PY) -m tests.bench.backlog --commands $(or $(COMMANDS),50000) $(ARGS)
 
-sweeps: setup ## Speed against batch size, latency against load, cost against what is stored (ARGS="batch load stored")
-	$(PY) -m tests.bench.sweeps $(or $(ARGS),batch load stored)
+sweeps: setup ## Speed against batch size, latency against load, cost against what is stored (ARGS="batch load lanes stored")
+	$(PY) -m tests.bench.sweeps $(or $(ARGS),batch load lanes stored)
 
 plots: setup ## The pictures of docs/performance.md, from what `make sweeps` wrote
 	$(PY) -m tests.bench.plots

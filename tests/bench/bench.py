@@ -13,6 +13,9 @@ from tests.bench.meter import Speed, speed, wait_for
 from tests.support.deployment import Deployment
 from worker.servers import Servers, start_servers
 
+LANES = 12
+"""The default of the settings."""
+
 USUAL_WORKERS = 8
 """For each topic. More of them do not help: they meet at the largest partners."""
 
@@ -47,6 +50,7 @@ class Bench:
     def __init__(self, servers: Servers, partnerships: int, console: Console) -> None:
         self.servers = servers
         self.partnerships = partnerships
+        self.lanes = LANES
         self.console = console
         self.base = self._made()
 
@@ -54,8 +58,13 @@ class Bench:
         self.base.close()
 
     def _made(self, **overrides: str) -> Deployment:
-        options = {"topic_partitions": "12", "session_timeout_seconds": "60", "lane_close_seconds": "4", **overrides}
-        return Deployment(self.servers, lanes=12, overrides=options)
+        options = {
+            "topic_partitions": str(LANES),
+            "session_timeout_seconds": "60",
+            "lane_close_seconds": "4",
+            **overrides,
+        }
+        return Deployment(self.servers, lanes=self.lanes, overrides=options)
 
     @contextmanager
     def deployment(self, **overrides: str) -> Iterator[Deployment]:

@@ -2,6 +2,7 @@
 
 make sweeps ARGS="batch"                    # throughput against the largest batch
 make sweeps ARGS="load"                     # latency against the share of the top speed
+make sweeps ARGS="lanes"                    # throughput and latency against the number of lanes
 make sweeps ARGS="stored --stored 1000000"  # cost of a command against the partnerships that are there
 """
 
@@ -14,7 +15,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from tests.bench.__main__ import quiet, warm
+from tests.bench.__main__ import BUSY, IDLE, quiet, warm
 from tests.bench.bench import Bench, on_own_servers
 from tests.bench.filling import fill
 from tests.bench.meter import Speed
@@ -25,6 +26,7 @@ SMALL_BATCH = 20
 SMALL_SHARE = 4
 """Below that size a quarter of the commands is enough: it is slow."""
 
+LANES = (1, 2, 4, 8, 12, 24)
 SHARES = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8)
 STORED = (0, 1_000, 10_000, 100_000)
 
@@ -59,6 +61,18 @@ def load(bench: Bench, _: argparse.Namespace) -> list[Point]:
     ]
 
 
+def lanes(bench: Bench, _: argparse.Namespace) -> list[Point]:
+    """What so many lanes cost one worker: throughput, and latency at a few commands a second."""
+    points = []
+    for count in LANES:
+        bench.lanes = count
+        with bench.worker() as (_deployment, found, figures):
+            pass
+        delays = bench.latency({"idle_latency": IDLE, "latency": BUSY})
+        points.append({"lanes": count, **_costs(found), "rss_mb": figures["rss_mb"], **delays})
+    return points
+
+
 def stored(bench: Bench, arguments: argparse.Namespace) -> list[Point]:
     """What a command costs where so many other partnerships are stored already."""
     points = []
@@ -80,7 +94,12 @@ def _costs(found: Speed) -> Point:
     }
 
 
-SWEEPS: dict[str, Callable[[Bench, argparse.Namespace], list[Point]]] = {"batch": batch, "load": load, "stored": stored}
+SWEEPS: dict[str, Callable[[Bench, argparse.Namespace], list[Point]]] = {
+    "batch": batch,
+    "load": load,
+    "lanes": lanes,
+    "stored": stored,
+}
 
 
 def show(console: Console, name: str, points: list[Point]) -> None:
