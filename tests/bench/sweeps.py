@@ -21,7 +21,7 @@ from tests.bench.filling import fill
 from tests.bench.meter import Speed
 from tests.support.deployment import ROOT
 
-BATCHES = (1, 5, 20, 100, 500, 1000)
+BATCHES = (1, 5, 20, 100, 250, 500, 1000)
 SMALL_BATCH = 20
 SMALL_SHARE = 4
 """Below that size a quarter of the commands is enough: it is slow."""
