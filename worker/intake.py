@@ -14,6 +14,7 @@ from aiokafka.errors import IllegalStateError, KafkaError
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds, monotonic_seconds
+from worker.commits import Commits
 from worker.cursor import Cursor
 from worker.failures import describe
 from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, start_client, stop_client
@@ -26,9 +27,6 @@ from worker.watchdog import Place
 
 PACE_SECONDS = 0.01
 """From one append to the next, at least. What comes meanwhile goes together: that is cheaper for all that follows."""
-
-COMMIT_SECONDS = 0.1
-"""From one commit to the next. Whoever takes over may read so much again, as repeats."""
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +85,7 @@ class Intake:
         self._guard = GapGuard("intake", prober, metrics, self._tasks, self._cursors.get)
         self._producer: AIOKafkaProducer | None = None
         self._moving = asyncio.Lock()
-        self._appended: dict[TopicPartition, tuple[Cursor, int]] = {}
-        self._committing: asyncio.Task[None] | None = None
+        self._commits = Commits("intake", settings, self._tasks, consumer)
 
     async def move(self, records: Sequence[ConsumerRecord]) -> None:
         """Append a batch to the lane log. Returns when that is done or not ours to do."""
@@ -107,8 +104,7 @@ class Intake:
             if taken:
                 await self._append(in_order_of_time(taken), owned)
                 # Here, where no cursor is ahead of what is appended.
-                self._appended |= {partition: (cursor, cursor.next_offset) for partition, cursor in owned.items()}
-                self._commit_soon(consumer)
+                self._commits.note({p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c})
         await asyncio.sleep(begun + PACE_SECONDS - monotonic_seconds())
 
     def places(self) -> list[Place]:
@@ -169,25 +165,6 @@ class Intake:
                     self._metrics.intake.labels(record.topic).inc()
                 return
 
-    def _commit_soon(self, consumer: AIOKafkaConsumer) -> None:
-        """The next batch does not wait for it, and what is appended meanwhile goes with the next commit."""
-        if self._committing is None or self._committing.done():
-            self._committing = self._tasks.start(self._commit(consumer), "intake commits")
-
-    async def _commit(self, consumer: AIOKafkaConsumer) -> None:
-        while self._appended:
-            appended, self._appended = self._appended, {}
-            offsets = {p: offset for p, (cursor, offset) in appended.items() if self._cursors.get(p) is cursor}
-            if not offsets:
-                continue
-            try:
-                async with asyncio.timeout(self._settings.request_timeout_seconds):
-                    await consumer.commit(offsets)
-            except (KafkaError, TimeoutError, IllegalStateError) as error:
-                # The next commit says it again; if none comes, another worker reads these once more, as repeats.
-                log.warning("intake could not commit", error=describe(error))
-            await asyncio.sleep(COMMIT_SECONDS)
-
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
         if producer is not None:
@@ -246,13 +223,9 @@ class Intake:
             # Let the batch under way be sent and committed, so that the next owner need not repeat it.
             async with asyncio.timeout(self._settings.lane_close_seconds):
                 async with self._moving:
-                    if self._committing is not None:
-                        await asyncio.wait({self._committing})
+                    await self._commits.settle()
         except TimeoutError:
             log.warning("intake was cut off")
-            if self._committing is not None:
-                # aiokafka tries again under the next generation, and would set back what a new owner has committed.
-                self._committing.cancel()
-                self._committing = None
         for partition in partitions:
             self._cursors.pop(partition, None)
+        await self._commits.forget()

@@ -15,6 +15,7 @@ from handlers.documents import Partner
 from worker.batch import Result, Rules, Wanted, decide_batch, reused
 from worker.cancelling import cancel
 from worker.clock import backoff_seconds, monotonic_seconds
+from worker.commits import Commits
 from worker.cursor import Cursor
 from worker.decode import Item, decode, is_order
 from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
@@ -58,7 +59,7 @@ class State(Enum):
 class Lane:
     """The life of one lane on this worker, from assignment to revocation.
 
-    Nothing in memory survives a reopening: documents, journal, the lane's document and Kafka's offset say it all.
+    Nothing in memory survives a reopening: documents, journal, the lane's document and the topics say it all.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Lane:
         limit: FailureLimit,
         turns: asyncio.Semaphore,
         metrics: Metrics,
+        commits: Commits,
         consumer: AIOKafkaConsumer,
         partition: TopicPartition,
     ) -> None:
@@ -85,6 +87,7 @@ class Lane:
         self._limit = limit
         self._turns = turns
         self._metrics = metrics
+        self._commits = commits
         self._consumer = consumer
         self._queue: deque[ConsumerRecord] = deque()
         self._queue_bytes = 0
@@ -223,7 +226,7 @@ class Lane:
             published = await self._recover(document, published)
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, document.stored, self._marks)
-        self._published = document.stored
+        self._note_done(document.stored)
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, document.stored)
         if not self._closing.is_set():
@@ -244,13 +247,13 @@ class Lane:
             reached = published
             for entry in entries:
                 if size > RECOVERY_BYTES_MAX and entry["offset"] > reached:  # never between two entries of one offset
-                    await self._publish(records, entry["offset"])
+                    await self._publish(records)
                     records, size = [], 0
                 reached = entry["offset"]
                 again = records_of(entry)
                 records += again
                 size += sum(len(record.value or b"") for record in again)
-            await self._publish(records, document.stored)
+            await self._publish(records)
             self._metrics.recoveries.inc()
             self._log.info("published from the journal", first_offset=published, next_offset=document.stored)
         return published
@@ -419,19 +422,24 @@ class Lane:
 
     async def _publish_stored(self, result: Result, store_seconds: float) -> None:
         started = monotonic_seconds()
-        await self._publish(result.records, result.lane.stored)
-        self._published = result.lane.stored
+        await self._publish(result.records)
+        self._note_done(result.lane.stored)
         self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
         self._metrics.batch(result.outcomes, store_seconds, monotonic_seconds() - started)
         for letter in result.buried:
             self._log.warning("dead letter", **letter)
 
-    async def _publish(self, records: Sequence[Outgoing], offset: int) -> None:
+    def _note_done(self, offset: int) -> None:
+        """Below it all is decided and published."""
+        self._published = offset
+        self._commits.note({self.partition: offset})
+
+    async def _publish(self, records: Sequence[Outgoing]) -> None:
         if self._publisher is None:
             msg = "a lane that is not open publishes nothing"
             raise RuntimeError(msg)
-        self._marks = self._marks | await self._publisher.publish(records, offset)
+        self._marks = self._marks | await self._publisher.publish(records)
 
     async def _note_published(self) -> None:
         document = self._document

@@ -8,6 +8,8 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from worker.batch import Rules
 from worker.cancelling import cancel
+from worker.clock import monotonic_seconds
+from worker.commits import Commits
 from worker.cursor import Cursor
 from worker.failures import FailureLimit
 from worker.kafka import Prober
@@ -53,6 +55,7 @@ class Lanes:
         )
         self._tasks = Tasks(fail)
         self._running: dict[TopicPartition, asyncio.Task[None]] = {}
+        self._commits = Commits("lanes", settings, self._tasks, consumer)
         self._guard = GapGuard("lane", prober, metrics, self._tasks, self._cursor)
 
     async def dispatch(self, records: Sequence[ConsumerRecord]) -> None:
@@ -112,6 +115,7 @@ class Lanes:
                 limit=self._limit,
                 turns=self._turns,
                 metrics=self._metrics,
+                commits=self._commits,
                 consumer=consumer,
                 partition=partition,
             )
@@ -124,6 +128,7 @@ class Lanes:
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
         self.assigned = False
+        until = monotonic_seconds() + self._settings.lane_close_seconds
         running = {self._running.pop(p) for p in partitions if p in self._running}
         for partition in partitions:
             if lane := self.lanes.pop(partition, None):
@@ -134,3 +139,9 @@ class Lanes:
                 # Whatever their outcome: the next opening settles it.
                 log.warning("lanes were cut off", count=len(late))
                 await cancel(late, within=1)
+        try:
+            async with asyncio.timeout(max(0.0, until - monotonic_seconds())):
+                await self._commits.settle()
+        except TimeoutError:
+            log.warning("a commit was cut off")
+        await self._commits.forget()

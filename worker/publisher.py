@@ -1,12 +1,10 @@
-"""Step 5 of a lane: what was stored goes out, with the offset of the lane log, in ONE Kafka transaction."""
+"""Step 5 of a lane: what was stored goes out in ONE Kafka transaction."""
 
 import asyncio
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
-from contracts.topics import TopicName
-from worker.cancelling import cancel
 from worker.encode import with_token
 from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.records import Outgoing, mark_of
@@ -24,7 +22,6 @@ class Publisher:
     def __init__(self, settings: Settings, secrets: Secrets, lane: int) -> None:
         self._settings = settings
         self._secrets = secrets
-        self._partition = TopicPartition(settings.topic(TopicName.LANES), lane)
         self._producer: AIOKafkaProducer = make_producer(settings, f"{settings.group}-{lane}")
 
     async def start(self) -> None:
@@ -32,14 +29,16 @@ class Publisher:
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await start_client(self._producer)
 
-    async def publish(self, records: Sequence[Outgoing], offset: int) -> dict[str, int]:
-        """Publish records in their order, and commit `offset` as the lane's next, all or nothing.
+    async def publish(self, records: Sequence[Outgoing]) -> dict[str, int]:
+        """Publish records in their order, all or nothing.
 
         Returns the marks: where the publication ended in each partition that it wrote to.
 
         Raises:
             KafkaError, TimeoutError: the outcome is then unknown, and this publisher is of no more use.
         """
+        if not records:
+            return {}
         producer = self._producer
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await producer.begin_transaction()
@@ -50,13 +49,7 @@ class Publisher:
                 topic = self._settings.topic(record.topic)
                 marks[topic, record.partition] = mark_of(record.topic, record.partition)
                 batches.add(topic, record.partition, record.key, value, record.headers, None)
-            sending = asyncio.ensure_future(batches.send())
-            try:
-                await producer.send_offsets_to_transaction({self._partition: offset}, self._settings.group)
-                ends = await sending
-            except BaseException:
-                await cancel([sending])
-                raise
+            ends = await batches.send()
             await producer.commit_transaction()
         return {marks[place]: end for place, end in ends.items()}
 

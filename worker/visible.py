@@ -1,8 +1,8 @@
 """What was published? The topics themselves are asked, whenever a crash left batches that may have gone out or not.
 
-Kafka's committed offset should say, because it is atomic with the events. But somebody may have deleted or reset it,
-and a broker that was killed and started again was seen to answer with an older one while the events were there. So it
-only says where to begin, and nothing goes out a second time because of it.
+Kafka's committed offset cannot say: it follows some time after the events, somebody may have deleted or reset it, and a
+broker that was killed and started again was seen to answer with an older one. So it only says where to begin, and nothing
+goes out a second time because of it.
 """
 
 import asyncio

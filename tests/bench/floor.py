@@ -67,7 +67,7 @@ async def lane(settings: Settings, store: Store, number: int, todo: list[Batch])
 
         await store.transaction(session, body)
         await publishing
-        publishing = asyncio.ensure_future(publisher.publish(records, stored))
+        publishing = asyncio.ensure_future(publisher.publish(records))
     await publishing
     await store.end_session(session)
     await publisher.stop()

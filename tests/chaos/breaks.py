@@ -17,6 +17,7 @@ import worker.dead_letters
 import worker.deadlines
 import worker.lane
 from tests.support.older_release import know_less
+from worker.commits import Commits
 from worker.deadlines import Scheduler
 from worker.intake import Intake
 from worker.lane import Lane
@@ -71,10 +72,10 @@ def publish_twice() -> None:
     count = itertools.count(1)
 
     def make(publish: Callable[..., Any]) -> Callable[..., Any]:
-        async def doubled(self: Any, records: Any, offset: int) -> Any:
+        async def doubled(self: Any, records: Any) -> Any:
             if next(count) % 5 == 0:
-                await publish(self, records, offset)
-            return await publish(self, records, offset)
+                await publish(self, records)
+            return await publish(self, records)
 
         return doubled
 
@@ -86,8 +87,8 @@ def publish_less() -> None:
     count = itertools.count(1)
 
     def make(publish: Callable[..., Any]) -> Callable[..., Any]:
-        async def lossy(self: Any, records: Any, offset: int) -> Any:
-            return await publish(self, [record for record in records if next(count) % EVERY], offset)
+        async def lossy(self: Any, records: Any) -> Any:
+            return await publish(self, [record for record in records if next(count) % EVERY])
 
         return lossy
 
@@ -98,8 +99,8 @@ def publish_backwards() -> None:
     """The last event first."""
 
     def make(publish: Callable[..., Any]) -> Callable[..., Any]:
-        async def backwards(self: Any, records: Any, offset: int) -> Any:
-            return await publish(self, list(reversed(records)), offset)
+        async def backwards(self: Any, records: Any) -> Any:
+            return await publish(self, list(reversed(records)))
 
         return backwards
 
@@ -185,13 +186,14 @@ def commit_ahead() -> None:
     """The offset of a batch is committed before the batch is stored."""
     count = itertools.count(1)
 
-    def make(publish: Callable[..., Any]) -> Callable[..., Any]:
-        async def ahead(self: Any, records: Any, offset: int) -> Any:
-            return await publish(self, records, offset + 10_000 if next(count) % 3 == 0 else offset)
+    def make(note: Callable[..., Any]) -> Callable[..., Any]:
+        def ahead(self: Any, offsets: Any) -> Any:
+            far = 10_000 if self._where == "lanes" and next(count) % 3 == 0 else 0
+            return note(self, {partition: offset + far for partition, offset in offsets.items()})
 
         return ahead
 
-    _wrap(Publisher, "publish", make)
+    _wrap(Commits, "note", make)
 
 
 def stand_still() -> None:

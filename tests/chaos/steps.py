@@ -12,7 +12,7 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 import worker.lane
 from worker.deadlines import Scheduler
@@ -36,13 +36,12 @@ BATCH: dict[str, Place] = {
     "to-publish": (Publisher, "publish", False),
     "begun": (AIOKafkaProducer, "begin_transaction", True),
     "sent": (Batches, "send", True),
-    "offsets-sent": (AIOKafkaProducer, "send_offsets_to_transaction", True),
     "to-commit": (AIOKafkaProducer, "commit_transaction", False),
     "committed": (AIOKafkaProducer, "commit_transaction", True),
     "published": (Publisher, "publish", True),
     "noted": (Store, "note_published", True),
     "appended": (Intake, "_append", True),
-    "taken": (Intake, "_commit", True),
+    "taken": (AIOKafkaConsumer, "commit", True),
     "deadlines-found": (Scheduler, "_append", False),
     "deadlines-sent": (Scheduler, "_append", True),
 }

@@ -90,16 +90,16 @@ def tear(number: float) -> None:
     original: Method = Publisher.publish
     calls = 0
 
-    async def patched(self: Any, records: Any, offset: int) -> Any:
+    async def patched(self: Any, records: Any) -> Any:
         nonlocal calls
         calls += 1
         if calls != number:
-            return await original(self, records, offset)
+            return await original(self, records)
         transactions = self._producer._txn_manager
         add = transactions.maybe_add_partition_to_txn
         transactions.maybe_add_partition_to_txn = lambda place: None if "quota" in place.topic else add(place)
         self._producer.commit_transaction = lose_kafka
-        return await original(self, records, offset)
+        return await original(self, records)
 
     Publisher.publish = patched  # type: ignore[method-assign]
 

@@ -12,6 +12,7 @@ from contracts.topics import TopicName
 from handlers.policy import Policy
 from tests.support.deployment import SECRET, Deployment
 from worker.batch import Rules
+from worker.commits import Commits
 from worker.cursor import Gap
 from worker.failures import FailureLimit
 from worker.kafka import client_options
@@ -20,6 +21,7 @@ from worker.metrics import Metrics
 from worker.mongo.client import connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import Store
+from worker.ownership import Tasks
 from worker.secrets import Secrets
 from worker.topics import prepare_topics
 
@@ -87,6 +89,8 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
     )
     await consumer.start()
     consumer.assign([partition])
+    failed: list[BaseException] = []
+    commits = Commits("lanes", settings, Tasks(failed.append), lambda: consumer)
     lane = Lane(
         settings=settings,
         rules=Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules),
@@ -94,6 +98,7 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
         limit=FailureLimit(20, 0.5, 60),
         turns=asyncio.Semaphore(1),
         metrics=Metrics(),
+        commits=commits,
         consumer=consumer,
         partition=partition,
     )
@@ -102,5 +107,8 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
     finally:
         lane.close()
         await lane._shut()
+        await commits.settle()
+        await commits.forget()
         await consumer.stop()
         await client.close()
+        assert not failed, failed

@@ -55,10 +55,10 @@ async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
         go_on = asyncio.Event()
         publish = first.lane._publish
 
-        async def slow(records: object, offset: int) -> None:
+        async def slow(records: object) -> None:
             stored.set()
             await go_on.wait()
-            await publish(records, offset)  # type: ignore[arg-type]
+            await publish(records)  # type: ignore[arg-type]
 
         first.lane._publish = slow  # type: ignore[method-assign]
         working = asyncio.create_task(first.work())

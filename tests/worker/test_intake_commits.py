@@ -25,6 +25,9 @@ class SlowConsumer:
         self.coordinator = asyncio.Event()
         self.committed: list[dict[TopicPartition, int]] = []
 
+    def assignment(self) -> set[TopicPartition]:
+        return {FACTS}
+
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         await self.coordinator.wait()
         self.committed.append(offsets)

@@ -9,6 +9,7 @@ import pytest
 
 from tests.support import load, messages
 from tests.support.deployment import Deployment
+from tests.support.waiting import wait_until
 
 LANES = "partnership.lanes"
 OPERATOR_NEEDED = 3
@@ -38,6 +39,29 @@ def rename(deployment: Deployment) -> None:
     deployment.overrides["group"] = f"{deployment.name}-renamed"
 
 
+def no_lag(deployment: Deployment) -> bool:
+    """Whether the group's offsets are where the lanes are, as a monitor of consumer lag wants to see it."""
+    stored = {lane["_id"]: lane["stored"] for lane in deployment.db.lanes.find()}
+    group = deployment.overrides.get("group", deployment.name)
+    return deployment.operator.offsets(group, LANES) == stored
+
+
+def test_the_groups_offsets_follow_the_work(deploy: Callable[..., Deployment]) -> None:
+    """They are committed beside it, so somewhat later; and all of them before a worker leaves."""
+    deployment = deploy(overrides={"batch_records_max": "20"})
+    load.register(deployment)
+    worker = deployment.start_worker()
+    deployment.wait_decided(load.produce(deployment, 30))
+    wait_until(lambda: no_lag(deployment), 10, "offsets that say what is done")
+
+    before = deployment.db.journal.estimated_document_count()
+    load.produce(deployment, 1000, tag="more")
+    wait_until(lambda: deployment.db.journal.estimated_document_count() > before + 100, 30, "the middle of the work")
+    assert worker.terminate() == 0
+
+    assert no_lag(deployment)
+
+
 @pytest.mark.parametrize("lose_offsets", [delete_groups, reset_backwards, rename])
 def test_nothing_goes_out_again_whatever_happens_to_the_offsets(
     deploy: Callable[..., Deployment], lose_offsets: Callable[[Deployment], None]
@@ -48,6 +72,7 @@ def test_nothing_goes_out_again_whatever_happens_to_the_offsets(
     lose_offsets(deployment)
 
     deployment.start_worker().wait_ready()
+    wait_until(lambda: no_lag(deployment), 10, "offsets that say what is done")
     more = load.produce(deployment, 5, tag="afterwards")
     deployment.wait_decided(more)
 
