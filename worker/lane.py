@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
@@ -11,6 +11,7 @@ from itertools import islice
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
+from contracts.topics import TopicName
 from handlers.documents import Partner
 from worker.batch import Result, Rules, Wanted, decide_batch, reused
 from worker.cancelling import cancel
@@ -26,9 +27,9 @@ from worker.letters.keys import waits_for
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
 from worker.publisher import Publisher
-from worker.records import Outgoing
+from worker.records import Outgoing, place_of
 from worker.settings import Settings
-from worker.visible import first_unpublished
+from worker.visible import unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
@@ -221,9 +222,8 @@ class Lane:
         # Below `published` nothing goes out again, whatever happened to the group's offsets; above it some may be out.
         published = max(committed or 0, document.published)
         self._marks = document.marks
-        if published < document.stored:
-            self._step = "publishing from the journal"
-            published = await self._recover(document, published)
+        self._step = "publishing what is not published"
+        await self._recover(document, published)
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, document.stored, self._marks)
         self._note_done(document.stored)
@@ -232,36 +232,34 @@ class Lane:
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
         self.state, self._trouble, self._step = State.OPEN, None, "working"
-        self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, recovered_from=published)
+        self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=published)
 
-    async def _recover(self, document: LaneDocument, published: int) -> int:
-        """Publish what a crash left, in log order, before anything is decided; returns where that began."""
-        entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
-        secrets = self._rules.secrets
-        published = await first_unpublished(self._settings, secrets, entries, document.marks, document.stored)
+    async def _recover(self, document: LaneDocument, published: int) -> None:
+        """Publish what a crash left, in log order, before anything is decided."""
+        entries = []
         if published < document.stored:
-            entries = [entry for entry in entries if entry["offset"] >= published]
-            await self._sweep([record for entry in entries for record in records_of(entry)])
-            records: list[Outgoing] = []
-            size = 0
-            reached = published
-            for entry in entries:
-                if size > RECOVERY_BYTES_MAX and entry["offset"] > reached:  # never between two entries of one offset
-                    await self._publish(records)
-                    records, size = [], 0
-                reached = entry["offset"]
-                again = records_of(entry)
-                records += again
-                size += sum(len(record.value or b"") for record in again)
-            await self._publish(records)
-            self._metrics.recoveries.inc()
-            self._log.info("published from the journal", first_offset=published, next_offset=document.stored)
-        return published
+            entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
+        places = {place_of(mark) for mark in document.marks}
+        places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
+        await self._end_open(places)
+        missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks) if entries else []
+        if not missing:
+            return
+        records: list[Outgoing] = []
+        size = 0
+        for record in missing:
+            if size > RECOVERY_BYTES_MAX:
+                await self._publish(records)
+                records, size = [], 0
+            records.append(record)
+            size += len(record.value or b"")
+        await self._publish(records)
+        self._metrics.recoveries.inc()
+        self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
 
-    async def _sweep(self, records: Sequence[Outgoing]) -> None:
-        """What was to be published and is not there must not come to light beside what is published instead."""
-        if self._publisher is not None and records:
-            await self._publisher.sweep(records)
+    async def _end_open(self, places: Iterable[tuple[TopicName, int]]) -> None:
+        if self._publisher is not None:
+            await self._publisher.end_open(places)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():

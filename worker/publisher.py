@@ -1,10 +1,11 @@
 """Step 5 of a lane: what was stored goes out in ONE Kafka transaction."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 
+from contracts.topics import TopicName
 from worker.encode import with_token
 from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.records import Outgoing, mark_of
@@ -53,25 +54,24 @@ class Publisher:
             await producer.commit_transaction()
         return {marks[place]: end for place, end in ends.items()}
 
-    async def sweep(self, records: Sequence[Outgoing]) -> None:
-        """End whatever a former producer of this lane left open in the partitions of these records.
+    async def end_open(self, places: Iterable[tuple[TopicName, int]]) -> None:
+        """End what a former producer of this lane left open in these partitions.
 
-        Its transaction was aborted when this one started. But a partition whose leader slept meanwhile was seen without
-        the marker that says so, and the next commit there would have brought to light what was aborted. A transaction
-        that is aborted as well writes the marker.
+        Its transaction was ended when this one started. But a broker leaves out the markers that say so where it finds
+        no leader ("likely deleted already and hence can be skipped"), as a broker does that slept and comes back: what
+        stands there is then neither visible nor gone, and nobody sees what comes behind it. A transaction that holds
+        nothing but these partitions writes the markers. It commits: what a lane sends stands in the journal, and what
+        is visible is not sent again; an abort would take away what may have been acknowledged already.
 
         Raises:
             KafkaError, TimeoutError: as `publish`.
         """
-        firsts = {(record.topic, record.partition): record for record in reversed(records)}
+        transaction = self._producer._txn_manager  # aiokafka itself adds a partition only together with a record  # noqa: SLF001
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await self._producer.begin_transaction()
-            batches = Batches(self._producer)
-            for record in firsts.values():
-                topic = self._settings.topic(record.topic)
-                batches.add(topic, record.partition, record.key, record.value, record.headers, None)
-            await batches.send()
-            await self._producer.abort_transaction()
+            for topic, partition in places:
+                transaction.maybe_add_partition_to_txn(TopicPartition(self._settings.topic(topic), partition))
+            await self._producer.commit_transaction()
 
     async def stop(self) -> None:
         """Close the connections. An open transaction is left to the next one that starts with this id."""

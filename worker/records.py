@@ -68,9 +68,22 @@ class Outgoing(NamedTuple):
     """(purpose, subject, number) of the HMAC that goes into `data.params.token` of the value."""
 
 
+def _undotted(topic: TopicName) -> str:
+    return topic.value.replace(".", "-")
+
+
+UNDOTTED = {_undotted(topic): topic for topic in TopicName}
+
+
 def mark_of(topic: TopicName, partition: int) -> str:
     """The name of a partition in a lane's document, which may have no dot in it."""
-    return f"{topic.value.replace('.', '-')}:{partition}"
+    return f"{_undotted(topic)}:{partition}"
+
+
+def place_of(mark: str) -> tuple[TopicName, int]:
+    """The partition that `mark_of` named."""
+    name, partition = mark.split(":")
+    return UNDOTTED[name], int(partition)
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | None:

@@ -1,8 +1,8 @@
 """What was published? The topics themselves are asked, whenever a crash left batches that may have gone out or not.
 
-Kafka's committed offset cannot say: it follows some time after the events, somebody may have deleted or reset it, and a
-broker that was killed and started again was seen to answer with an older one. So it only says where to begin, and nothing
-goes out a second time because of it.
+Kafka's committed offset cannot say: it follows some time after the events, somebody may have deleted or reset it, and
+a broker that was killed and started again was seen to answer with an older one. So it only says where to begin, and
+nothing goes out a second time because of it.
 """
 
 import asyncio
@@ -13,11 +13,11 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from worker.clock import to_milliseconds
+from worker.clock import monotonic_seconds, to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
-from worker.records import REPUBLISHED_HEADER, Headers, header, mark_of
+from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -29,42 +29,48 @@ log = structlog.get_logger(__name__)
 Mark = tuple[bytes | None, ...]
 """What tells a record from all others: key, value, and the headers that tell two of the same value apart."""
 
-Wanted = dict[Mark, int]
-"""A record → the lane log offset of its journal entry."""
+Wanted = dict[Mark, list[int]]
+"""A record → its numbers among all that are looked for."""
 
 TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER)
 
 
-async def first_unpublished(
-    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int], stored: int
-) -> int:
-    """The offset of the first of these journal entries that is not on its topic; `stored` where all of them are.
+async def unpublished(
+    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int]
+) -> list[Outgoing]:
+    """The records of these journal entries that are not on their topics, in log order.
 
-    `marks` are the offsets at which the lane's publications before these ended, so that little is read.
+    `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record is
+    looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
     """
+    records: list[Outgoing] = []
     wanted: dict[TopicPartition, Wanted] = {}
     since: dict[TopicPartition, int | datetime] = {}
     for entry in entries:
-        for record in records_of(entry)[:1]:  # a Kafka transaction is there as a whole, or not at all
+        for record in records_of(entry):
             partition = TopicPartition(settings.topic(record.topic), record.partition)
             told = _mark(record.key, with_token(record, secrets), record.headers)
-            wanted.setdefault(partition, {})[told] = entry["offset"]
+            wanted.setdefault(partition, {}).setdefault(told, []).append(len(records))
             since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
+            records.append(record)
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
         await start_client(reader)
         await start_client(end_reader)
-        for partition, records in wanted.items():
+        for partition, looked_for in wanted.items():
             # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
             # or of another lane, is waited for.
             end = (await end_reader.end_offsets([partition]))[partition]
-            await _strike_out(settings, reader, partition, since[partition], end, records)
+            await _strike_out(settings, reader, partition, since[partition], end, looked_for)
     finally:
         await stop_client(reader)
         await stop_client(end_reader)
-    missing = [offset for records in wanted.values() for offset in records.values()]
-    log.info("asked the topics", entries=len(entries), missing=len(missing))
-    return min(missing, default=stored)
+    missing = sorted(number for looked_for in wanted.values() for numbers in looked_for.values() for number in numbers)
+    log.info("asked the topics", records=len(records), missing=len(missing))
+    return [records[number] for number in missing]
 
 
 async def _strike_out(
@@ -83,12 +89,23 @@ async def _strike_out(
         found = (await reader.offsets_for_times({partition: at}))[partition]
         since = end if found is None else found.offset
     reader.seek(partition, max(start, since))
-    while wanted and await reader.position(partition) < end:
+    patience = settings.transaction_timeout_seconds + settings.request_timeout_seconds
+    position, moved = -1, monotonic_seconds()
+    while wanted and (now_at := await reader.position(partition)) < end:
+        if now_at > position:
+            position, moved = now_at, monotonic_seconds()
+        elif monotonic_seconds() - moved > patience:
+            msg = f"a transaction stays open on {partition.topic}[{partition.partition}] at offset {position}"
+            raise TimeoutError(msg)
         async with asyncio.timeout(settings.request_timeout_seconds):
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
             for seen in records:
-                wanted.pop(_mark(seen.key, seen.value, seen.headers), None)
+                told = _mark(seen.key, seen.value, seen.headers)
+                if numbers := wanted.get(told):
+                    numbers.pop(0)
+                    if not numbers:
+                        del wanted[told]
 
 
 def _mark(key: bytes | None, value: bytes | None, headers: Headers) -> Mark:

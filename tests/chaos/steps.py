@@ -53,7 +53,7 @@ OPENING: dict[str, Place] = {
     "session": (Store, "start_session", True),
     "epoch": (Store, "open_lane", True),
     "checked": (worker.lane, "check_start", True),
-    "asked": (worker.lane, "first_unpublished", True),
+    "asked": (worker.lane, "unpublished", True),
     "recovered": (Lane, "_recover", True),
 }
 

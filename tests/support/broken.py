@@ -7,6 +7,7 @@ import asyncio
 import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -85,21 +86,34 @@ def lose_kafka() -> None:
     raise KafkaConnectionError(msg)
 
 
-def tear(number: float) -> None:
-    """Publish without telling the coordinator of the quota topic, and give up: that part is not aborted."""
+LEFT_OPEN = b"left-open"
+
+
+def leave_open(topic: str, number: float, *, commits: bool) -> None:
+    """A transaction whose markers one topic does not get: its coordinator was never told of that topic's partition.
+
+    A broker leaves markers out where it finds no leader. `commits` or not: then the client gives up before the end.
+    It is the publication of that number about the partnership LEFT_OPEN.
+    """
     original: Method = Publisher.publish
     calls = 0
+    done = threading.Event()
 
     async def patched(self: Any, records: Any) -> Any:
         nonlocal calls
-        calls += 1
-        if calls != number:
+        calls += any(record.key == LEFT_OPEN for record in records)
+        if calls != number or done.is_set():
             return await original(self, records)
+        done.set()
         transactions = self._producer._txn_manager
         add = transactions.maybe_add_partition_to_txn
-        transactions.maybe_add_partition_to_txn = lambda place: None if "quota" in place.topic else add(place)
-        self._producer.commit_transaction = lose_kafka
-        return await original(self, records)
+        transactions.maybe_add_partition_to_txn = lambda place: None if topic in place.topic else add(place)
+        if not commits:
+            self._producer.commit_transaction = lose_kafka
+        try:
+            return await original(self, records)
+        finally:
+            transactions.maybe_add_partition_to_txn = add
 
     Publisher.publish = patched  # type: ignore[method-assign]
 
@@ -121,7 +135,9 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),
     "stale-batches-in-intake": lambda n: lose_batches(Intake, "move", n),
     "stale-batches-in-lane": lambda n: lose_batches(Lanes, "dispatch", n),
-    "torn-transaction": tear,
+    "left-open-when-aborted": lambda n: leave_open("lifecycle", n, commits=False),
+    "left-open-when-aborted-in-part": lambda n: leave_open("quota", n, commits=False),
+    "left-open-when-committed": lambda n: leave_open("lifecycle", n, commits=True),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),

@@ -32,7 +32,7 @@ def test_an_event_that_its_topic_refuses_holds_the_lane_until_it_can_go_out(depl
 
     assert [line["step"] for line in worker.logged("lane starts again")][:2] == [
         "working",
-        "publishing from the journal",
+        "publishing what is not published",
     ]
     assert "lane 0: waiting for MessageSizeTooLargeError while publishing" in str(worker.readiness()["problems"])
     assert deployment.operator.offsets(deployment.name, "partnership.lanes") == before

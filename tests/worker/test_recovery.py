@@ -6,7 +6,7 @@ The workers that kill themselves are those of tests/support/broken.py.
 import json
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -128,24 +128,57 @@ def test_dead_letters_of_the_same_bytes_are_told_apart(deploy: Callable[..., Dep
     assert sorted(letters) == sorted(letter["_id"].encode() for letter in deployment.db.dead_letters.find())
 
 
-@pytest.mark.timeout(300)
-def test_what_a_torn_transaction_left_open_does_not_come_to_light_with_the_next(
-    deploy_own: Callable[..., Deployment],
-) -> None:
-    """The first protocol of Kafka's transactions can leave records behind that no marker ends (KIP-890).
+@pytest.fixture
+def without_verification(deploy_own: Callable[..., Deployment]) -> Iterator[Deployment]:
+    """On a broker that lets producers write where their transaction has not been announced.
 
-    The broker is told not to look, as it does not for a partition whose marker got lost.
+    So a partition can be left without the markers that end a transaction, as a broker leaves it that finds no leader
+    for it at that moment: "these partitions are likely deleted already and hence can be skipped".
     """
     deployment = deploy_own(lanes=1)
     deployment.operator.configure_brokers(transaction_partition_verification_enable="false")
     try:
         load.register(deployment)
-        worker = deployment.start_worker("tests.support.broken", "torn-transaction", "2")
-        deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
-        sent = load.produce(deployment, 10)
-        deployment.wait_decided(sent)
-        deployment.wait_published()
-        assert worker.logged("published from the journal")
-        deployment.judge()
+        yield deployment
     finally:
         deployment.operator.configure_brokers(transaction_partition_verification_enable="true")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", ["left-open-when-aborted", "left-open-when-aborted-in-part"])
+def test_what_an_aborted_transaction_left_open_comes_to_light_and_only_the_rest_is_sent(
+    without_verification: Deployment, how: str
+) -> None:
+    """Nobody would see what comes behind it on that topic, the lane that asks what is there least of all."""
+    deployment = without_verification
+    worker = deployment.start_worker("tests.support.broken", how, "1")
+    deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
+    deployment.produce(messages.INVITATION, messages.invite("left-open", load.PARTNERS[0]))
+    records = wait_until(lambda: (deployment.db.journal.find_one({"subject": "left-open"}) or {}).get("records"), 30)
+    deployment.wait_published()
+
+    (again,) = worker.logged("published from the journal")
+    assert 0 < again["records"] < len(records)
+    deployment.judge()
+
+
+@pytest.mark.timeout(300)
+def test_what_a_committed_transaction_left_open_comes_to_light_when_the_lane_is_opened(
+    without_verification: Deployment,
+) -> None:
+    """It was acknowledged and noted, so nobody will send it again: it must not be aborted for want of a marker."""
+    deployment = without_verification
+    worker = deployment.start_worker("tests.support.broken", "left-open-when-committed", "1")
+    deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
+    deployment.produce(messages.INVITATION, messages.invite("left-open", load.PARTNERS[0]))
+    wait_until(lambda: deployment.db.journal.find_one({"subject": "left-open"}), 30)
+    lane = deployment.db.lanes.find_one
+    wait_until(lambda: (found := lane()) and found["published"] == found["stored"], 30, "the lane's note")
+    assert worker.terminate() == 0
+    seen = len(deployment.events("partnership.lifecycle.events"))
+
+    again = deployment.start_worker().wait_ready()
+
+    assert len(deployment.events("partnership.lifecycle.events")) > seen
+    assert not again.logged("published from the journal")
+    deployment.judge()
