@@ -42,6 +42,7 @@ from worker.redaction import Redactor
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics
+from worker.unseen import Unseen
 from worker.watchdog import LOOK_SECONDS, Watchdog
 
 LEAVE_SECONDS = 4.0
@@ -152,7 +153,7 @@ class Worker:
             self._starting = None
             if not self._ended.is_set():
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
-                tasks.start(self._watch(self._watchdog, lanes), "watch")
+                tasks.start(self._watch(self._watchdog, lanes, prober), "watch")
                 tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
                 tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
                 await self._ended.wait()
@@ -251,10 +252,12 @@ class Worker:
         subscriber.get_msg = next_records  # type: ignore[method-assign]
         return lambda: subscriber.consumer
 
-    async def _watch(self, watchdog: Watchdog, lanes: Lanes) -> None:
+    async def _watch(self, watchdog: Watchdog, lanes: Lanes, prober: Prober) -> None:
         """Keep readiness and gauges true."""
+        unseen = Unseen(self.settings, prober)
         while True:
             await watchdog.look()
+            await unseen.look(lanes.lanes.values())
             found = self.problems()
             self.metrics.ready.set(0 if found else 1)
             for state in State:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
@@ -82,6 +82,7 @@ class Lane:
         self.cursor: Cursor | None = None
         self._step = "fencing in Kafka"
         self._trouble: str | None = None
+        self._doubt: str | None = None
         self._settings = settings
         self._rules = rules
         self._store = store
@@ -117,12 +118,22 @@ class Lane:
     @property
     def next_offset(self) -> int | None:
         """The next offset to be decided and published; None while the lane is not open."""
-        return self._published if self.state is State.OPEN else None
+        return self._published if self.is_open else None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it works: what it was when it began is settled."""
+        return self.state is State.OPEN
+
+    @property
+    def marks(self) -> Mapping[str, int]:
+        """Where its publications ended, for each partition by `mark_of`."""
+        return self._marks
 
     @property
     def waiting_for(self) -> str | None:
         """What made a lane start again, or the step of its first opening; None while it is open."""
-        return None if self.state is State.OPEN else self._trouble or f"its opening, {self._step}"
+        return None if self.is_open else self._trouble or f"its opening, {self._step}"
 
     @property
     def waiting_records(self) -> int:
@@ -180,6 +191,11 @@ class Lane:
     def close(self) -> None:
         """Ask the lane to end after the batch that it is at."""
         self._closing.set()
+        self._arrived.set()
+
+    def doubt(self, why: str) -> None:
+        """Ask the lane to start again after the batch that it is at."""
+        self._doubt = why
         self._arrived.set()
 
     # Opening ------------------------------------------------------------------------------------------------------
@@ -281,6 +297,9 @@ class Lane:
         publishing: asyncio.Task[None] | None = None
         try:
             while True:
+                if self._doubt is not None:
+                    doubt, self._doubt = self._doubt, None
+                    raise TimeoutError(doubt)
                 records = await self._next_batch(publishing)
                 idle = publishing is None
                 if publishing is not None and (not records or publishing.done()):

@@ -13,7 +13,7 @@ from worker.commits import Commits
 from worker.cursor import Cursor
 from worker.failures import FailureLimit
 from worker.kafka import Prober
-from worker.lane import Lane, State
+from worker.lane import Lane
 from worker.metrics import Metrics
 from worker.mongo.store import Store
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
@@ -82,9 +82,7 @@ class Lanes:
         if not self.assigned:
             return ["lanes: none assigned yet"]
         return [
-            f"lane {lane.number}: waiting for {lane.waiting_for}"
-            for lane in self.lanes.values()
-            if lane.state is not State.OPEN
+            f"lane {lane.number}: waiting for {lane.waiting_for}" for lane in self.lanes.values() if not lane.is_open
         ]
 
     def begin(self) -> None:

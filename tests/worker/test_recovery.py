@@ -7,11 +7,13 @@ import json
 import signal
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
 from tests.support import load, messages
 from tests.support.deployment import Deployment, wait_until
+from tests.support.worker_process import WorkerProcess
 from worker.journal import records_of
 
 KILLED = -signal.SIGKILL
@@ -135,13 +137,26 @@ def without_verification(deploy_own: Callable[..., Deployment]) -> Iterator[Depl
     So a partition can be left without the markers that end a transaction, as a broker leaves it that finds no leader
     for it at that moment: "these partitions are likely deleted already and hence can be skipped".
     """
-    deployment = deploy_own(lanes=1)
+    quick = {"transaction_timeout_seconds": "5", "request_timeout_seconds": "5"}
+    deployment = deploy_own(lanes=1, overrides=quick)
     deployment.operator.configure_brokers(transaction_partition_verification_enable="false")
     try:
         load.register(deployment)
         yield deployment
     finally:
         deployment.operator.configure_brokers(transaction_partition_verification_enable="true")
+
+
+def leave_open(deployment: Deployment, how: str) -> tuple[WorkerProcess, dict[str, Any]]:
+    """The worker that did so, and the entry of the command whose events hang."""
+    worker = deployment.start_worker("tests.support.broken", how, "1")
+    deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
+    deployment.produce(messages.INVITATION, messages.invite("left-open", load.PARTNERS[0]))
+    return worker, wait_until(lambda: deployment.db.journal.find_one({"subject": "left-open"}), 30, "the decision")
+
+
+def is_seen(deployment: Deployment) -> bool:
+    return any(event["subject"] == "left-open" for event in deployment.events("partnership.lifecycle.events"))
 
 
 @pytest.mark.timeout(300)
@@ -151,14 +166,11 @@ def test_what_an_aborted_transaction_left_open_comes_to_light_and_only_the_rest_
 ) -> None:
     """Nobody would see what comes behind it on that topic, the lane that asks what is there least of all."""
     deployment = without_verification
-    worker = deployment.start_worker("tests.support.broken", how, "1")
-    deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
-    deployment.produce(messages.INVITATION, messages.invite("left-open", load.PARTNERS[0]))
-    records = wait_until(lambda: (deployment.db.journal.find_one({"subject": "left-open"}) or {}).get("records"), 30)
+    worker, entry = leave_open(deployment, how)
     deployment.wait_published()
 
     (again,) = worker.logged("published from the journal")
-    assert 0 < again["records"] < len(records)
+    assert 0 < again["records"] < len(entry["records"])
     deployment.judge()
 
 
@@ -168,17 +180,27 @@ def test_what_a_committed_transaction_left_open_comes_to_light_when_the_lane_is_
 ) -> None:
     """It was acknowledged and noted, so nobody will send it again: it must not be aborted for want of a marker."""
     deployment = without_verification
-    worker = deployment.start_worker("tests.support.broken", "left-open-when-committed", "1")
-    deployment.wait_decided([f"register-{partner}" for partner in load.PARTNERS])
-    deployment.produce(messages.INVITATION, messages.invite("left-open", load.PARTNERS[0]))
-    wait_until(lambda: deployment.db.journal.find_one({"subject": "left-open"}), 30)
+    worker, _ = leave_open(deployment, "left-open-when-committed")
     lane = deployment.db.lanes.find_one
     wait_until(lambda: (found := lane()) and found["published"] == found["stored"], 30, "the lane's note")
     assert worker.terminate() == 0
-    seen = len(deployment.events("partnership.lifecycle.events"))
+    assert not is_seen(deployment)
 
     again = deployment.start_worker().wait_ready()
 
-    assert len(deployment.events("partnership.lifecycle.events")) > seen
+    assert is_seen(deployment)
     assert not again.logged("published from the journal")
+    deployment.judge()
+
+
+@pytest.mark.timeout(300)
+def test_a_lane_whose_publications_stay_hidden_opens_again(without_verification: Deployment) -> None:
+    """Nothing fails, and nothing more comes that would mend it."""
+    deployment = without_verification
+    worker, _ = leave_open(deployment, "left-open-when-committed")
+
+    wait_until(lambda: is_seen(deployment), 60, "what was published")
+
+    (again,) = worker.logged("lane starts again")
+    assert "hides it" in again["error"]
     deployment.judge()
