@@ -97,6 +97,7 @@ class Lane:
         self._closing = asyncio.Event()
         self._attempt = 0
         self._batch_records_max = settings.batch_records_max
+        self._transactional_id = settings.transactional_id(self.number)
         self._publisher: Publisher | None = None
         self._session: object | None = None
         self._document: LaneDocument | None = None
@@ -208,11 +209,11 @@ class Lane:
         self._partners.clear()  # another owner may have written them
         # Fence in Kafka first: from here on nobody else publishes for this lane. Then fence in MongoDB.
         self._step = "fencing in Kafka"
-        self._publisher = Publisher(self._settings, self._rules.secrets, self.number)
+        self._publisher = Publisher(self._settings, self._rules.secrets, self._transactional_id)
         await self._publisher.start()
         self._step = "fencing in MongoDB"
         self._session = await self._store.start_session()
-        document = await self._store.open_lane(self.number, self._session)
+        document = await self._store.open_lane(self.number, self._session, self._transactional_id)
 
         self._step = "asking how far it was published"
         async with asyncio.timeout(self._settings.request_timeout_seconds):
@@ -257,7 +258,7 @@ class Lane:
             entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
         places = {place_of(mark) for mark in document.marks}
         places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
-        await self._end_open(places)
+        await self._end_open(document, places)
         missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks) if entries else []
         if not missing:
             return
@@ -273,7 +274,18 @@ class Lane:
         self._metrics.recoveries.inc()
         self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
 
-    async def _end_open(self, places: Iterable[tuple[TopicName, int]]) -> None:
+    async def _end_open(self, document: LaneDocument, places: Iterable[tuple[TopicName, int]]) -> None:
+        """End what former owners left open; also of those under another name of the group, who are not fenced yet."""
+        formers = [producer for producer in document.producers if producer != self._transactional_id]
+        for producer in formers:
+            former = Publisher(self._settings, self._rules.secrets, producer)
+            try:
+                await former.start()
+                await former.end_open(places)
+            finally:
+                await former.stop()
+        if formers:
+            await self._store.forget_producers(document, but=self._transactional_id)
         if self._publisher is not None:
             await self._publisher.end_open(places)
 

@@ -20,10 +20,10 @@ class Publisher:
     former owner, and ends what that one left open.
     """
 
-    def __init__(self, settings: Settings, secrets: Secrets, lane: int) -> None:
+    def __init__(self, settings: Settings, secrets: Secrets, transactional_id: str) -> None:
         self._settings = settings
         self._secrets = secrets
-        self._producer: AIOKafkaProducer = make_producer(settings, f"{settings.group}-{lane}")
+        self._producer: AIOKafkaProducer = make_producer(settings, transactional_id)
 
     async def start(self) -> None:
         """Connect, and fence the former owner. Raises KafkaError or TimeoutError when Kafka is not there."""

@@ -185,6 +185,10 @@ class Settings(BaseSettings):
         """
         return min(HEARTBEAT_SECONDS_MAX, self.session_timeout_seconds / 3.5)
 
+    def transactional_id(self, lane: int) -> str:
+        """The transactional id with which a lane publishes."""
+        return f"{self.group}-{lane}"
+
     def topic(self, name: TopicName) -> str:
         """The name of a topic in this deployment."""
         return f"{self.topic_prefix}{name}"

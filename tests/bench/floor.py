@@ -54,10 +54,11 @@ def batches(settings: Settings, source: str) -> dict[int, list[Batch]]:
 
 
 async def lane(settings: Settings, store: Store, number: int, todo: list[Batch]) -> None:
-    publisher = Publisher(settings, Secrets(settings.secret.get_secret_value()), number)
+    transactional_id = settings.transactional_id(number)
+    publisher = Publisher(settings, Secrets(settings.secret.get_secret_value()), transactional_id)
     await publisher.start()
     session = await store.start_session()
-    document = await store.open_lane(number, session)
+    document = await store.open_lane(number, session, transactional_id)
     publishing: asyncio.Future[Any] = asyncio.ensure_future(asyncio.sleep(0))
     for stored, changes, records in todo:
         document = LaneDocument(number, document.epoch, stored, document.stored, 0)

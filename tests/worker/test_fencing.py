@@ -43,6 +43,25 @@ def test_a_worker_that_slept_through_its_session_changes_nothing(deploy: Callabl
     deployment.judge()
 
 
+def test_a_worker_that_slept_while_the_group_was_renamed_publishes_nothing(deploy: Callable[..., Deployment]) -> None:
+    """Its transactional id is another one than that of the lane's new owner, who must fence it all the same."""
+    deployment = deploy(lanes=1, overrides={"batch_records_max": "20"})
+    load.register(deployment)
+    sent = load.produce(deployment, 100)
+    zombie = deployment.start_worker("tests.support.broken", "sleep-between-store-and-publish", "3")
+    wait_asleep(zombie)
+    deployment.start_worker(group=f"{deployment.name}-renamed")
+    deployment.wait_decided(sent)
+
+    zombie.process.send_signal(signal.SIGCONT)
+    wait_until(lambda: zombie.logged("lane starts again"), 60, "the zombie to notice")
+    zombie.kill()
+
+    deployment.overrides["group"] = f"{deployment.name}-renamed"
+    deployment.judge()
+    assert [lane["producers"] for lane in deployment.db.lanes.find()] == [[f"{deployment.name}-renamed-0"]]
+
+
 async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
     deploy: Callable[..., Deployment],
 ) -> None:

@@ -106,7 +106,7 @@ async def test_a_broker_that_knows_of_no_broker_yet_is_an_outage_and_no_defect(
 ) -> None:
     """One that has just come back answers so, and aiokafka asserts that it cannot be."""
     deployment = deploy()
-    publisher = Publisher(deployment.settings(), deployment.secrets, 0)
+    publisher = Publisher(deployment.settings(), deployment.secrets, "somebody")
     monkeypatch.setattr(AIOKafkaClient, "get_random_node", lambda _: None)
     try:
         with pytest.raises(KafkaError, match="no broker is known yet"):

@@ -68,7 +68,7 @@ class Bench:
 
     async def open(self, lane: int = 0) -> tuple[Any, LaneDocument]:
         session = await self.store.start_session()
-        return session, await self.store.open_lane(lane, session)
+        return session, await self.store.open_lane(lane, session, f"lane-{lane}")
 
     async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
         await self.within(session, lambda s: self.store.save(s, lane, changes))
@@ -144,7 +144,7 @@ async def test_what_was_saved_is_loaded(bench: Bench) -> None:
 async def test_a_new_lane_has_not_begun(bench: Bench) -> None:
     _, lane = await bench.open(3)
 
-    assert lane == LaneDocument(3, epoch=1, stored=NOT_BEGUN, published=NOT_BEGUN, now_ms=0)
+    assert lane == LaneDocument(3, epoch=1, stored=NOT_BEGUN, published=NOT_BEGUN, now_ms=0, producers=("lane-3",))
 
 
 async def test_a_lane_goes_on_where_it_stopped(bench: Bench) -> None:
@@ -153,7 +153,7 @@ async def test_a_lane_goes_on_where_it_stopped(bench: Bench) -> None:
 
     _, again = await bench.open()
 
-    assert again == LaneDocument(0, lane.epoch + 1, stored=12, published=9, now_ms=77)
+    assert again == LaneDocument(0, lane.epoch + 1, stored=12, published=9, now_ms=77, producers=("lane-0",))
 
 
 async def test_a_document_that_somebody_else_changed_is_a_conflict_and_saves_nothing(bench: Bench) -> None:

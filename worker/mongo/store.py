@@ -57,6 +57,8 @@ class LaneDocument:
     marks: dict[str, int] = field(default_factory=dict)
     blocking: int = 0
     """How many dead letters of this lane somebody waits for. With none, the usual case, nobody asks for them."""
+    producers: tuple[str, ...] = ()
+    """The transactional ids of all who may have a transaction under way; one, but for the time after a renaming."""
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ class Store:
         with contextlib.suppress(PyMongoError):
             await session.end_session()
 
-    async def open_lane(self, lane: int, session: Any) -> LaneDocument:
+    async def open_lane(self, lane: int, session: Any, producer: str) -> LaneDocument:
         """Shut the former owner out and take the lane.
 
         Its session first: an open transaction of a killed worker holds its documents for 60 s, this one's too. Then
@@ -145,6 +147,7 @@ class Store:
             {
                 "$inc": {"epoch": 1},
                 "$set": {"session": session.session_id["id"]},
+                "$addToSet": {"producers": producer},
                 "$setOnInsert": {"stored": NOT_BEGUN, "published": NOT_BEGUN, "now_ms": 0},
             },
             upsert=True,
@@ -158,12 +161,17 @@ class Store:
             found["now_ms"],
             found.get("marks", {}),
             found.get("blocking", 0),
+            tuple(found["producers"]),
         )
 
     async def start_at(self, lane: LaneDocument, offset: int) -> LaneDocument:
         """Note where a new lane begins."""
         await self._update_lane(lane, {"stored": offset, "published": offset})
         return replace(lane, stored=offset, published=offset)
+
+    async def forget_producers(self, lane: LaneDocument, but: str) -> None:
+        """Note that the others cannot publish any more."""
+        await self._update_lane(lane, {"producers": [but]})
 
     async def note_published(self, lane: LaneDocument, offset: int, marks: dict[str, int]) -> LaneDocument:
         """Note what was published, where no store is coming to do it."""
