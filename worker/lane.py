@@ -225,6 +225,7 @@ class Lane:
                     first = (await reader.beginning_offsets([self.partition]))[self.partition]
                     document = await self._store.start_at(document, first)
                 if committed is not None and committed > document.stored:
+                    await self._store.check_owner(document)  # a later owner may have come to there meanwhile
                     msg = (
                         f"lane {self.number}: Kafka says that everything below {committed} was published, but MongoDB "
                         f"has stored only up to {max(0, document.stored)}. MongoDB has lost something (a restored "

@@ -66,14 +66,15 @@ class Fleet:
 
     @contextmanager
     def asleep(self, slot: Slot) -> Iterator[None]:
-        """SIGSTOP, and SIGCONT to whoever was stopped."""
+        """SIGSTOP, and SIGCONT to whoever was stopped; nobody where another fault has just ended it."""
         worker = slot.worker
-        assert worker is not None
-        self._quietly(worker, signal.SIGSTOP)
+        if worker is not None:
+            self._quietly(worker, signal.SIGSTOP)
         try:
             yield
         finally:
-            self._quietly(worker, signal.SIGCONT)
+            if worker is not None:
+                self._quietly(worker, signal.SIGCONT)
 
     def order(self, slot: Slot, step: str, what: str, seconds: float) -> None:
         """Obeyed at the next time that the worker of this slot is at this step."""

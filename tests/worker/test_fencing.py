@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import psutil
 import pytest
+from aiokafka import TopicPartition
 
 from tests.support import load, messages
 from tests.support.deployment import Deployment, WorkerProcess
 from tests.support.inside import lane_inside
 from tests.support.waiting import wait_until
+from worker.failures import Fenced
 
 
 def wait_asleep(worker: WorkerProcess) -> None:
@@ -89,6 +91,31 @@ async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
         assert type(error).__name__ in {"ProducerFenced", "InvalidProducerEpoch", "Fenced"}
         await asyncio.to_thread(deployment.judge)
         assert len(await asyncio.to_thread(deployment.events, "partnership.lifecycle.events")) == 1
+
+
+async def test_a_lane_that_is_opened_elsewhere_during_its_opening_takes_nothing_for_lost(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """White box: what a later owner has stored and committed meanwhile looks as if MongoDB had lost something."""
+    deployment = deploy(lanes=1)
+    async with lane_inside(deployment) as first, lane_inside(deployment) as second:
+        committed = first.consumer.committed
+        working = []
+
+        async def late(partition: TopicPartition) -> int | None:
+            await second.open()
+            await second.append(messages.register_partner("acme"))
+            working.append(asyncio.create_task(second.work()))
+            offsets = deployment.operator.offsets
+            await asyncio.to_thread(wait_until, lambda: offsets(deployment.name, "partnership.lanes").get(0), 30)
+            return await committed(partition)  # type: ignore[no-any-return]
+
+        first.consumer.committed = late
+        with pytest.raises(Fenced):
+            await first.open()
+
+        second.lane.close()
+        await asyncio.gather(*working)
 
 
 async def test_a_lane_that_is_opened_elsewhere_cannot_store(deploy: Callable[..., Deployment]) -> None:

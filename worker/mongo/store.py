@@ -169,6 +169,10 @@ class Store:
         await self._update_lane(lane, {"stored": offset, "published": offset})
         return replace(lane, stored=offset, published=offset)
 
+    async def check_owner(self, lane: LaneDocument) -> None:
+        """See that nobody opened the lane after this document was read. Raises Fenced."""
+        await self._update_lane(lane, {"epoch": lane.epoch})
+
     async def forget_producers(self, lane: LaneDocument, but: str) -> None:
         """Note that the others cannot publish any more."""
         await self._update_lane(lane, {"producers": [but]})
