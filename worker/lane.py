@@ -29,7 +29,7 @@ from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
 from worker.publisher import Publisher
 from worker.records import Outgoing, place_of
 from worker.settings import Settings
-from worker.visible import unpublished
+from worker.visible import true_marks, unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
@@ -217,7 +217,7 @@ class Lane:
 
         self._step = "asking how far it was published"
         async with asyncio.timeout(self._settings.request_timeout_seconds):
-            reader = make_reader(self._settings)
+            reader = make_reader(self._settings, "read_uncommitted")
             try:
                 await start_client(reader)
                 committed = await self._consumer.committed(self.partition)
@@ -234,6 +234,7 @@ class Lane:
                     )
                     raise StopWorker(msg)
                 await check_start(reader, self.partition, document.stored, f"lane {self.number}")
+                document = replace(document, marks=await true_marks(self._settings, reader, document.marks))
             finally:
                 await stop_client(reader)
 

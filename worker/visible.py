@@ -6,7 +6,7 @@ nothing goes out a second time because of it.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +17,7 @@ from worker.clock import monotonic_seconds, to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
-from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of
+from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of, place_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -33,6 +33,18 @@ Wanted = dict[Mark, list[int]]
 """A record → its numbers among all that are looked for."""
 
 TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER)
+
+
+async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mapping[str, int]) -> dict[str, int]:
+    """The marks without those that reach beyond the end of their partition: that topic was made anew.
+
+    The reader is one that reads what is not committed, so that an open transaction does not look like an end.
+    """
+    places = {mark: TopicPartition(settings.topic(topic), n) for mark in marks for topic, n in [place_of(mark)]}
+    topics = await reader.topics()
+    there = {mark: place for mark, place in places.items() if place.topic in topics}
+    ends = await reader.end_offsets(list(there.values())) if there else {}
+    return {mark: marks[mark] for mark, place in there.items() if marks[mark] <= ends[place]}
 
 
 async def unpublished(

@@ -69,10 +69,12 @@ def test_nothing_goes_out_again_whatever_happens_to_the_offsets(
     deployment = deploy()
     run_once(deployment)
     before = deployment.judge()
+    marks = [lane["marks"] for lane in deployment.db.lanes.find().sort("_id", 1)]
     lose_offsets(deployment)
 
     deployment.start_worker().wait_ready()
     wait_until(lambda: no_lag(deployment), 10, "offsets that say what is done")
+    assert [lane["marks"] for lane in deployment.db.lanes.find().sort("_id", 1)] == marks
     more = load.produce(deployment, 5, tag="afterwards")
     deployment.wait_decided(more)
 
