@@ -107,7 +107,9 @@ class LocalKafka(LocalServer):
         log4j = self.directory / "log4j2.xml"
         log4j.write_text(LOG4J)
         classpath = ":".join(map(str, jars(self._progress)))
-        command = [str(java()), *JVM, f"-Dlog4j2.configurationFile={log4j}", "-cp", classpath]
+        # Its libraries unpack native code into the temporary directory, and a killed one leaves it there.
+        options = [f"-Dlog4j2.configurationFile={log4j}", f"-Djava.io.tmpdir={self.directory}"]
+        command = [str(java()), *JVM, *options, "-cp", classpath]
         if not (data / "meta.properties").exists():
             _format([*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)])
         return [*command, "kafka.Kafka", str(properties)]
