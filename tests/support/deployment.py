@@ -64,9 +64,9 @@ class Deployment:
     def __post_init__(self) -> None:
         self.mongo: MongoClient[dict[str, Any]] = MongoClient(self.servers.mongo_url, tz_aware=True)
         self.db = self.mongo[self.name]
-        self._producer = Producer(
-            {"bootstrap.servers": self.servers.kafka_bootstrap, "acks": "all", "linger.ms": 1, **QUIET}
-        )
+        # Idempotent: without, a retry on a topic that has no leader yet puts records in another order.
+        options = {"enable.idempotence": True, "acks": "all", "linger.ms": 1}
+        self._producer = Producer({"bootstrap.servers": self.servers.kafka_bootstrap, **options, **QUIET})
         self._not_delivered: list[KafkaError] = []
         self.secrets = Secrets(SECRET)
 
