@@ -238,11 +238,10 @@ class Lane:
             finally:
                 await stop_client(reader)
 
-        # Below `published` nothing goes out again, whatever happened to the group's offsets; above it some may be out.
-        published = max(committed or 0, document.published)
+        # Below the document's `published` all is out, whatever happened to the group's offsets; above it some may be.
         self._marks = document.marks
         self._step = "publishing what is not published"
-        await self._recover(document, published)
+        await self._recover(document, committed or 0)
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, document.stored, self._marks)
         self._note_done(document.stored)
@@ -251,17 +250,20 @@ class Lane:
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
         self.state, self._trouble, self._step = State.OPEN, None, "working"
-        self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=published)
+        self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=document.published)
 
-    async def _recover(self, document: LaneDocument, published: int) -> None:
+    async def _recover(self, document: LaneDocument, committed: int) -> None:
         """Publish what a crash left, in log order, before anything is decided."""
         entries = []
-        if published < document.stored:
-            entries = [entry async for entry in self._store.unpublished(self.number, published, document.stored)]
+        if document.published < document.stored:
+            found = self._store.unpublished(self.number, document.published, document.stored)
+            entries = [entry async for entry in found]
         places = {place_of(mark) for mark in document.marks}
         places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
         await self._end_open(document, places)
-        missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks) if entries else []
+        if not entries:
+            return
+        missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks, committed)
         if not missing:
             return
         records: list[Outgoing] = []

@@ -1,8 +1,8 @@
 """What was published? The topics themselves are asked, whenever a crash left batches that may have gone out or not.
 
-Kafka's committed offset cannot say: it follows some time after the events, somebody may have deleted or reset it, and
-a broker that was killed and started again was seen to answer with an older one. So it only says where to begin, and
-nothing goes out a second time because of it.
+Kafka's committed offset cannot say: it follows some time after the events, somebody may have deleted or set it, and a
+broker that was killed and started again was seen to answer with an older one. It is believed in one case only: where
+the topic has lost, by its retention, what would be looked at.
 """
 
 import asyncio
@@ -48,17 +48,20 @@ async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mappin
 
 
 async def unpublished(
-    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int]
+    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int], committed: int
 ) -> list[Outgoing]:
     """The records of these journal entries that are not on their topics, in log order.
 
     `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record is
     looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
+    `committed` is the group's offset in the lane log.
 
     Raises:
         KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
     """
     records: list[Outgoing] = []
+    said: set[int] = set()
+    """Numbers of the records that Kafka says were published."""
     wanted: dict[TopicPartition, Wanted] = {}
     since: dict[TopicPartition, int | datetime] = {}
     for entry in entries:
@@ -67,6 +70,8 @@ async def unpublished(
             told = _mark(record.key, with_token(record, secrets), record.headers)
             wanted.setdefault(partition, {}).setdefault(told, []).append(len(records))
             since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
+            if entry["offset"] < committed:
+                said.add(len(records))
             records.append(record)
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
@@ -76,7 +81,9 @@ async def unpublished(
             # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
             # or of another lane, is waited for.
             end = (await end_reader.end_offsets([partition]))[partition]
-            await _strike_out(settings, reader, partition, since[partition], end, looked_for)
+            if await _strike_out(settings, reader, partition, since[partition], end, looked_for):
+                for numbers in looked_for.values():
+                    numbers[:] = [number for number in numbers if number not in said]
     finally:
         await stop_client(reader)
         await stop_client(end_reader)
@@ -92,14 +99,21 @@ async def _strike_out(
     since: int | datetime,
     end: int,
     wanted: Wanted,
-) -> None:
-    """Take out of `wanted` what a `read_committed` consumer sees below `end`."""
+) -> bool:
+    """Take out of `wanted` what a `read_committed` consumer sees below `end`.
+
+    Returns whether the partition begins so late that what was published may be gone.
+    """
     reader.assign([partition])
-    start = (await reader.beginning_offsets([partition]))[partition]
+    start: int = (await reader.beginning_offsets([partition]))[partition]
+    begins_late: bool
     if isinstance(since, datetime):
         at = max(0, to_milliseconds(since) - CLOCKS_DIFFER_MS_MAX)
         found = (await reader.offsets_for_times({partition: at}))[partition]
         since = end if found is None else found.offset
+        begins_late = since <= start > 0
+    else:
+        begins_late = since < start
     reader.seek(partition, max(start, since))
     patience = settings.transaction_timeout_seconds + settings.request_timeout_seconds
     position, moved = -1, monotonic_seconds()
@@ -118,6 +132,7 @@ async def _strike_out(
                     numbers.pop(0)
                     if not numbers:
                         del wanted[told]
+    return begins_late
 
 
 def _mark(key: bytes | None, value: bytes | None, headers: Headers) -> Mark:

@@ -115,6 +115,61 @@ def test_events_go_out_once_although_kafka_answers_with_an_older_offset(deploy: 
     deployment.judge()
 
 
+def test_events_go_out_although_the_groups_offset_says_that_they_did(deploy: Callable[..., Deployment]) -> None:
+    """Killed between the store and the publication, and then somebody set the offset too far."""
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", "kill-between-store-and-publish", "4").wait() == KILLED
+    deployment.operator.wait_memberless(deployment.name)
+    lane = deployment.db.lanes.find_one()
+    assert lane is not None
+    assert lane["published"] < lane["stored"]
+    deployment.operator.set_offsets(deployment.name, "partnership.lanes", {0: lane["stored"]})
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+
+    deployment.judge()
+
+
+def test_events_that_expired_do_not_go_out_again_where_the_groups_offset_is_above_them(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """Killed after Kafka's commit, before MongoDB knows; until somebody starts a worker, retention takes the events."""
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
+    deployment.operator.wait_memberless(deployment.name)
+    lane = deployment.db.lanes.find_one()
+    assert lane is not None
+    before = ids(deployment.published())
+    stored = {entry["offset"]: ids_of(entry) for entry in deployment.db.journal.find()}
+    done = min((offset for offset, caused in stored.items() if caused - before), default=lane["stored"])
+    assert set().union(*(caused for offset, caused in stored.items() if lane["published"] <= offset < done))
+    deployment.operator.set_offsets(deployment.name, "partnership.lanes", {0: done})
+    for topic in {topic for topic, _ in before}:
+        deployment.operator.delete_records(topic, deployment.operator.ends(topic))
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+
+    after = ids(deployment.published())
+    assert not after & before
+    assert after | before == set().union(*map(ids_of, deployment.db.journal.find()))
+
+
+def ids(events: list[dict[str, Any]]) -> set[tuple[str, str]]:
+    return {(event["topic"], event["id"]) for event in events}
+
+
+def ids_of(entry: dict[str, Any]) -> set[tuple[str, str]]:
+    """Of what this entry of the journal sends to others."""
+    records = [record for record in records_of(entry) if record.topic != "partnership.lanes"]
+    return {(record.topic, json.loads(record.value or b"")["id"]) for record in records}
+
+
 def test_dead_letters_of_the_same_bytes_are_told_apart(deploy: Callable[..., Deployment]) -> None:
     """One of them is on the topic, the next one is not: only their headers say which is which."""
     deployment = deploy(lanes=1, overrides={"batch_records_max": "1"})
