@@ -102,7 +102,14 @@ class Intake:
                         owned[partition] = cursor
                         taken.extend(new)
             if taken:
-                await self._append(in_order_of_time(taken), owned)
+                try:
+                    await self._append(in_order_of_time(taken), owned)
+                except BaseException:
+                    # The cursors are ahead of what is appended: nothing more may go by them.
+                    for partition, cursor in owned.items():
+                        if self._cursors.get(partition) is cursor:
+                            del self._cursors[partition]
+                    raise
                 # Here, where no cursor is ahead of what is appended.
                 self._commits.note({p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c})
         await asyncio.sleep(begun + PACE_SECONDS - monotonic_seconds())
@@ -121,7 +128,10 @@ class Intake:
             return ["intake: no assignment yet"]
         if self.waiting_for is not None:
             return [f"intake: waiting for {self.waiting_for}"]
-        return [f"intake: opening {len(self._opening)} partitions"] if self._opening else []
+        if self._opening:
+            return [f"intake: opening {len(self._opening)} partitions"]
+        problem = self._commits.problem()
+        return [problem] if problem else []
 
     def begin(self) -> None:
         """Take what the group assigns, until `close`. Said at each joining: a first try may have failed."""
@@ -196,12 +206,17 @@ class Intake:
                     starts = await reader.beginning_offsets(partitions)
                     ends = await reader.end_offsets(partitions)
                 for partition, offset in zip(partitions, committed, strict=True):
+                    if self._opening.get(partition) is not asyncio.current_task():
+                        return  # taken away meanwhile; a cancellation may get lost in the clients
                     first = starts[partition] if offset is None else offset
                     check_reach(partition, first, starts[partition], ends[partition], "intake")
-                    self._cursors[partition] = Cursor(first)
                     consumer.seek(partition, first)
                     consumer.resume(partition)
-                    self._opening.pop(partition, None)
+                    self._cursors[partition] = Cursor(first)
+                    del self._opening[partition]
+                    if offset is None:
+                        # So that what expires from here on before it was read is noticed, also after a crash.
+                        self._commits.note({partition: first})
             except IllegalStateError:
                 return  # taken away meanwhile
             except (KafkaError, TimeoutError, OSError) as error:

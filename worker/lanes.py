@@ -24,6 +24,9 @@ DECIDING_MAX = 4
 """Lanes of one worker that decide and store at the same time. There is one interpreter to decide with: more at once
 would only hold more batches in memory, and each transaction open for longer."""
 
+SETTLE_SECONDS_MIN = 0.5
+"""For the last commit of a revocation, also when the lanes took all the time that there was."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -43,6 +46,7 @@ class Lanes:
         self.lanes: dict[TopicPartition, Lane] = {}
         self.assigned = False
         self._closed = True
+        self._revoking = asyncio.Lock()
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
         self._rules = rules
@@ -81,9 +85,11 @@ class Lanes:
         """Why these lanes are not ready; empty when they are."""
         if not self.assigned:
             return ["lanes: none assigned yet"]
-        return [
+        waiting = [
             f"lane {lane.number}: waiting for {lane.waiting_for}" for lane in self.lanes.values() if not lane.is_open
         ]
+        problem = self._commits.problem()
+        return waiting + ([problem] if problem else [])
 
     def begin(self) -> None:
         """Take what the group assigns, until `close`. Said at each joining: a first try may have failed."""
@@ -126,20 +132,21 @@ class Lanes:
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
         self.assigned = False
-        until = monotonic_seconds() + self._settings.lane_close_seconds
-        running = {self._running.pop(p) for p in partitions if p in self._running}
-        for partition in partitions:
-            if lane := self.lanes.pop(partition, None):
-                lane.close()
-        if running:
-            _, late = await asyncio.wait(running, timeout=self._settings.lane_close_seconds)
-            if late:
-                # Whatever their outcome: the next opening settles it.
-                log.warning("lanes were cut off", count=len(late))
-                await cancel(late, within=1)
-        try:
-            async with asyncio.timeout(max(0.0, until - monotonic_seconds())):
-                await self._commits.settle()
-        except TimeoutError:
-            log.warning("a commit was cut off")
-        await self._commits.forget()
+        async with self._revoking:  # `close` waits for a rebalance under way: it must not cut its lanes off
+            until = monotonic_seconds() + self._settings.lane_close_seconds
+            running = {self._running.pop(p) for p in partitions if p in self._running}
+            for partition in partitions:
+                if lane := self.lanes.pop(partition, None):
+                    lane.close()
+            if running:
+                _, late = await asyncio.wait(running, timeout=self._settings.lane_close_seconds)
+                if late:
+                    # Whatever their outcome: the next opening settles it.
+                    log.warning("lanes were cut off", count=len(late))
+                    await cancel(late, within=1)
+            try:
+                async with asyncio.timeout(max(SETTLE_SECONDS_MIN, until - monotonic_seconds())):
+                    await self._commits.settle()
+            except TimeoutError:
+                log.warning("a commit was cut off")
+            await self._commits.forget()

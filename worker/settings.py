@@ -96,7 +96,7 @@ class Settings(BaseSettings):
 
     lane_close_seconds: Annotated[float, Field(ge=0.5, le=120)] = 4
     """How long a lane may take to finish its batch when it is taken away; then it is cut off, and the next opening
-    settles what it left. Must be below the session time-out: no heartbeat is sent meanwhile."""
+    settles what it left. Must be below the session time-out: the whole group waits for it."""
 
     transaction_timeout_seconds: Annotated[float, Field(ge=5, le=900)] = 15
     """After this Kafka aborts a transaction whose worker is gone; until then readers of the topics wait for it."""
@@ -158,8 +158,8 @@ class Settings(BaseSettings):
     def _check(self) -> "Settings":
         if self.lane_close_seconds >= self.session_timeout_seconds:
             msg = (
-                f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: no heartbeat is "
-                "sent while lanes close"
+                f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: the whole "
+                "group waits while lanes close"
             )
             raise ValueError(msg)
         if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):

@@ -1,11 +1,13 @@
 """Offsets are committed beside the work: together, again where it failed, and never for partitions that are others'."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import CommitFailedError
+from aiokafka.errors import CommitFailedError, KafkaTimeoutError
 from pydantic import SecretStr
 
 from tests.support.deployment import SECRET
@@ -20,7 +22,9 @@ class Consumer:
     """Its coordinator answers when it is let go; before that it fails as often as it is told to."""
 
     def __init__(self) -> None:
+        self._coordinator = SimpleNamespace(generation=7)
         self.coordinator = asyncio.Event()
+        self.failure: type[Exception] = KafkaTimeoutError
         self.heard = asyncio.Event()
         self.failures = 0
         self.assigned = {ONE, TWO}
@@ -31,22 +35,23 @@ class Consumer:
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         await self.coordinator.wait()
+        if not offsets:
+            raise ValueError
         if self.failures:
             self.failures -= 1
-            raise CommitFailedError
+            raise self.failure
         self.committed.append(offsets)
         self.heard.set()
 
 
 @pytest.fixture
-async def commits() -> tuple[Commits, Consumer]:
-    def fail(error: BaseException) -> None:
-        raise error
-
+async def commits() -> AsyncIterator[tuple[Commits, Consumer]]:
+    defects: list[BaseException] = []
     consumer: Any = Consumer()
     nowhere = {"kafka_bootstrap": "127.0.0.1:9", "mongo_url": SecretStr("mongodb://127.0.0.1:9/?replicaSet=rs0")}
     settings = Settings(**nowhere, secret=SecretStr(SECRET))  # type: ignore[arg-type]
-    return Commits("lanes", settings, Tasks(fail), lambda: consumer), consumer
+    yield Commits("lanes", settings, Tasks(defects.append), lambda: consumer), consumer
+    assert not defects
 
 
 async def test_what_is_noted_during_a_commit_goes_with_the_next(commits: tuple[Commits, Consumer]) -> None:
@@ -101,6 +106,64 @@ async def test_what_is_not_assigned_is_not_committed(commits: tuple[Commits, Con
     await noted.settle()
 
     assert consumer.committed == [{TWO: 1}]
+
+
+async def test_nothing_is_said_where_nothing_is_assigned(commits: tuple[Commits, Consumer]) -> None:
+    """An empty commit raises a ValueError in aiokafka, which would end the worker as a defect."""
+    noted, consumer = commits
+    consumer.coordinator.set()
+    consumer.assigned = set()
+    noted.note({ONE: 5})
+
+    await noted.settle()
+
+    assert consumer.committed == []
+
+
+async def test_what_the_group_refused_is_not_said_again(commits: tuple[Commits, Consumer]) -> None:
+    """It went on without this worker: said again to an empty group, it would set back what others have committed."""
+    noted, consumer = commits
+    consumer.failures, consumer.failure = 1, CommitFailedError
+    consumer.coordinator.set()
+    noted.note({ONE: 5})
+    await asyncio.sleep(0.3)
+    noted.note({TWO: 1})
+
+    await noted.settle()
+
+    assert consumer.committed == [{TWO: 1}]
+
+
+async def test_who_was_put_out_of_the_group_commits_nothing(commits: tuple[Commits, Consumer]) -> None:
+    """Kafka takes a commit without a generation where the group is empty."""
+    noted, consumer = commits
+    consumer._coordinator.generation = -1
+    consumer.coordinator.set()
+    noted.note({ONE: 5})
+
+    await noted.settle()
+
+    assert consumer.committed == []
+
+
+async def test_that_nothing_can_be_committed_for_long_is_said(
+    commits: tuple[Commits, Consumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted, consumer = commits
+    consumer.failures = 1
+    now = 100.0
+    monkeypatch.setattr("worker.commits.monotonic_seconds", lambda: now)
+    noted.note({ONE: 5})
+    assert noted.problem() is None
+
+    now = 150.0
+    assert noted.problem() == "lanes: no offset could be committed for 50 s"
+
+    consumer.coordinator.set()
+    async with asyncio.timeout(5):
+        await consumer.heard.wait()
+    await asyncio.sleep(0)
+    assert noted.problem() is None
 
 
 async def test_what_is_forgotten_is_never_committed(commits: tuple[Commits, Consumer]) -> None:

@@ -1,7 +1,9 @@
 """Intake commits offsets beside its work, and only while it owns them: aiokafka tries again after a rebalance."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,15 +24,29 @@ class SlowConsumer:
     """Its commits wait until they are let go, as with a coordinator that is away."""
 
     def __init__(self) -> None:
+        self._coordinator = SimpleNamespace(generation=7)
         self.coordinator = asyncio.Event()
-        self.committed: list[dict[TopicPartition, int]] = []
+        self.commits: list[dict[TopicPartition, int]] = []
+        self.resumed: list[TopicPartition] = []
 
     def assignment(self) -> set[TopicPartition]:
         return {FACTS}
 
     async def commit(self, offsets: dict[TopicPartition, int]) -> None:
         await self.coordinator.wait()
-        self.committed.append(offsets)
+        self.commits.append(offsets)
+
+    async def committed(self, _: TopicPartition) -> int:
+        return 5
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        pass
+
+    def pause(self, partition: TopicPartition) -> None:
+        pass
+
+    def resume(self, partition: TopicPartition) -> None:
+        self.resumed.append(partition)
 
 
 def records(*offsets: int) -> list[ConsumerRecord]:
@@ -68,7 +84,7 @@ async def test_batches_do_not_wait_for_a_commit_and_the_next_one_says_all_that_c
     consumer.coordinator.set()
     await intake.listener.on_partitions_revoked({FACTS})
 
-    assert consumer.committed == [{FACTS: 6}, {FACTS: 9}]
+    assert consumer.commits == [{FACTS: 6}, {FACTS: 9}]
 
 
 async def test_a_commit_that_hangs_is_given_up_with_the_partitions_and_does_not_stand_in_the_way_of_later_ones(
@@ -85,4 +101,66 @@ async def test_a_commit_that_hangs_is_given_up_with_the_partitions_and_does_not_
     await intake.move(records(20))
     await intake.listener.on_partitions_revoked({FACTS})
 
-    assert consumer.committed == [{FACTS: 21}]
+    assert consumer.commits == [{FACTS: 21}]
+
+
+async def test_after_an_append_that_failed_nothing_more_is_taken_or_committed(
+    owning: tuple[Intake, SlowConsumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A defect ends the worker, but not at once: a batch behind it must not be committed over what was not appended."""
+    intake, consumer = owning
+    appended = Intake._append
+
+    async def fail(_: Intake, records: Sequence[ConsumerRecord], owned: dict[TopicPartition, Cursor]) -> None:
+        raise AssertionError
+
+    consumer.coordinator.set()
+    monkeypatch.setattr(Intake, "_append", fail)
+    with pytest.raises(AssertionError):
+        await intake.move(records(5, 6))
+    monkeypatch.setattr(Intake, "_append", appended)
+
+    await intake.move(records(7))
+    await intake.listener.on_partitions_revoked({FACTS})
+
+    assert consumer.commits == []
+
+
+async def test_an_opening_that_survives_its_cancellation_opens_nothing(
+    owning: tuple[Intake, SlowConsumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing a client swallows a cancellation. The partition may be back by then, and its new opening under way."""
+    intake, consumer = owning
+    started, go_on = asyncio.Event(), asyncio.Event()
+
+    async def deaf(_: object) -> None:
+        started.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await go_on.wait()
+
+    async def nothing(_: object) -> None:
+        pass
+
+    class Log:
+        """Of a partition with the offsets 0 to 9."""
+
+        async def beginning_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, 0)
+
+        async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+            return dict.fromkeys(partitions, 10)
+
+    monkeypatch.setattr("worker.intake.start_client", deaf)
+    monkeypatch.setattr("worker.intake.stop_client", nothing)
+    monkeypatch.setattr("worker.intake.make_reader", lambda _: Log())
+    await intake.listener.on_partitions_revoked({FACTS})
+    intake.begin()
+    await intake.listener.on_partitions_assigned({FACTS})
+    await started.wait()
+
+    await intake.listener.on_partitions_revoked({FACTS})
+    for _ in range(10):
+        await asyncio.sleep(0)
+
+    assert not consumer.resumed
+    assert FACTS not in intake._cursors
