@@ -201,7 +201,7 @@ def check_reach(partition: TopicPartition, offset: int, start: int, end: int, wh
         msg = (
             f"{what}: the next record to read has offset {offset}, but the log of "
             f"{partition.topic}[{partition.partition}] reaches from {start} to {end}; {gone}. Nothing was skipped. "
-            "Find out what is missing, then set the group's offset by hand."
+            'Find out what is missing, then say where to go on (docs/operating.md, "Records that expired unread").'
         )
         raise StopWorker(msg)
 

@@ -16,7 +16,7 @@ EVENTS = "partnership.lifecycle.events"
 
 
 def test_an_event_that_its_topic_refuses_holds_the_lane_until_it_can_go_out(deploy: Callable[..., Deployment]) -> None:
-    """With aiokafka a transaction commits although a send in it has failed: the offset, without the record.
+    """With aiokafka a transaction commits although a send in it has failed: what else is in it, without the record.
 
     The topic's limit becomes tiny while the worker runs; nothing is committed until it is mended.
     """

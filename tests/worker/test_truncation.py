@@ -1,5 +1,6 @@
 """Records that were deleted before anybody read them: the worker stops and says how many; it never goes on behind."""
 
+import signal
 from collections.abc import Callable
 
 import pytest
@@ -54,6 +55,64 @@ def test_a_public_topic_truncated_beyond_what_was_moved_stops_the_worker(deploy:
 
     assert "intake: the next record to read has offset 2" in reason
     assert "3 records were deleted before they were read" in reason
+
+
+def test_a_partition_of_which_nothing_was_read_yet_counts_from_where_it_began(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """Its first records came and expired after the last worker ended."""
+    deployment = deploy(lanes=1)
+    deployment.start_worker().wait_ready().terminate()
+    deployment.produce(messages.INVITATION, *load.life(1), *load.life(2), partition=0)
+    deployment.operator.delete_records(messages.INVITATION, {0: 3})
+
+    reason = stop_reason(deployment)
+
+    assert "intake: the next record to read has offset 0" in reason
+    assert "3 records were deleted before they were read" in reason
+
+
+def test_a_lane_goes_on_where_the_operator_says(deploy: Callable[..., Deployment]) -> None:
+    """The procedure of docs/operating.md for a log that begins too late; what was not published still goes out."""
+    deployment = deploy(lanes=1, overrides={"batch_records_max": "20"})
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    dying = deployment.start_worker("tests.support.broken", "kill-between-store-and-publish", "3")
+    assert dying.wait() == -signal.SIGKILL
+    lane = deployment.db.lanes.find_one()
+    assert lane is not None
+    assert lane["published"] < lane["stored"]
+    begins = lane["stored"] + 5
+    deployment.produce(LANES, *[b"?"] * 6, partition=0)
+    deployment.operator.delete_records(LANES, {0: begins})
+    assert f"reaches from {begins}" in stop_reason(deployment)
+
+    deployment.db.lanes.update_one({"_id": 0}, {"$set": {"stored": begins}})
+
+    deployment.start_worker()
+    deployment.wait_decided(load.produce(deployment, 60)[len(sent) :])
+    deployment.judge()
+
+
+def test_a_log_that_brokers_lost_the_end_of_is_filled_up(deploy: Callable[..., Deployment]) -> None:
+    """The procedure of docs/operating.md for a log that ends too early: nobody reads what lies below `stored`."""
+    deployment = deploy(lanes=1)
+    load.register(deployment)
+    sent = load.produce(deployment, 10)
+    worker = deployment.start_worker()
+    deployment.wait_decided(sent)
+    worker.terminate()
+    stored = deployment.db.lanes.find_one()["stored"]  # type: ignore[index]
+    deployment.operator.delete_topic(LANES)
+    assert f"offset {stored}" in stop_reason(deployment)
+
+    end = deployment.operator.ends(LANES)[0]
+    deployment.produce(LANES, *[b"filler"] * (stored - end), partition=0)
+
+    deployment.start_worker()
+    deployment.wait_decided(load.produce(deployment, 20)[len(sent) :])
+    deployment.judge()
+    assert not deployment.db.dead_letters.count_documents({})
 
 
 @pytest.mark.parametrize(("topic", "what"), [(LANES, "lane 0"), (messages.INVITATION, "intake")])

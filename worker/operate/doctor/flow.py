@@ -17,6 +17,7 @@ LOOK_AGAIN_SECONDS = 2.5
 """A lane without work notes after a second what it has published."""
 
 START = "Start one: partnership-worker run. If it ended by itself, its last log line says why."
+GO_ON = 'say where to go on (docs/operating.md, "Records that expired unread").'
 READY = "See /ready and the log of the worker that has it; more workers help where many lanes are behind."
 
 
@@ -77,10 +78,10 @@ def _gone(says: Says, whose: str, following: int | None, start: int, end: int) -
     if following < start:
         gone = count(start - following, "record")
         text = f"{whose}: {gone} expired unread (next is {following}, the log starts at {start})"
-        do = "Find out what is missing (the producers know), then set the group's offset by hand."
+        do = f"Find out what is missing (the producers know), then {GO_ON}"
     else:
         text = f"{whose}: the log ends at {end}, and the next record to read is {following}"
-        do = "The topic was made anew, or brokers lost records: find out, then set the group's offset by hand."
+        do = f"The topic was made anew, or brokers lost records: find out, then {GO_ON}"
     return [says.problem(text, do, next=following, start=start, end=end)]
 
 
