@@ -204,6 +204,7 @@ class Lane:
     async def _open(self) -> None:
         self.state, self.cursor = State.OPENING, None
         self._pause()
+        self._doubt = None  # this is what it asks for
         self._queue.clear()
         self._queue_bytes = 0
         self._partners.clear()  # another owner may have written them
@@ -290,8 +291,7 @@ class Lane:
                 await former.stop()
         if formers:
             await self._store.forget_producers(document, but=self._transactional_id)
-        if self._publisher is not None:
-            await self._publisher.end_open(places)
+        await self._own_publisher.end_open(places)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():
@@ -469,10 +469,14 @@ class Lane:
         self._commits.note({self.partition: offset})
 
     async def _publish(self, records: Sequence[Outgoing]) -> None:
+        self._marks = self._marks | await self._own_publisher.publish(records)
+
+    @property
+    def _own_publisher(self) -> Publisher:
         if self._publisher is None:
             msg = "a lane that is not open publishes nothing"
             raise RuntimeError(msg)
-        self._marks = self._marks | await self._publisher.publish(records)
+        return self._publisher
 
     async def _note_published(self) -> None:
         document = self._document

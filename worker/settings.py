@@ -177,6 +177,11 @@ class Settings(BaseSettings):
         return frozenset(name for name, value in found.items() if value == STAND_INS[name])
 
     @property
+    def open_transaction_seconds(self) -> float:
+        """After so long Kafka itself has aborted whatever a worker that is gone has left open, and said so."""
+        return self.transaction_timeout_seconds + self.request_timeout_seconds
+
+    @property
     def heartbeat_seconds(self) -> float:
         """Three heartbeats fit into the session time-out, as Kafka advises; and none is later than its default.
 

@@ -7,7 +7,6 @@ what comes behind: neither the events of other lanes nor a command for another l
 
 from collections.abc import Iterable
 
-import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
@@ -19,8 +18,6 @@ from worker.settings import Settings
 
 LOOK_SECONDS = 5.0
 
-log = structlog.get_logger(__name__)
-
 
 class Unseen:
     """Looks at the ends of all partitions in which lanes of this worker have published."""
@@ -28,8 +25,7 @@ class Unseen:
     def __init__(self, settings: Settings, prober: Prober) -> None:
         self._settings = settings
         self._prober = prober
-        self._patience_seconds = settings.transaction_timeout_seconds + settings.request_timeout_seconds
-        """Until then Kafka itself has aborted whatever was open."""
+        self._patience_seconds = settings.open_transaction_seconds
         self._next_look = 0.0
         self._standing: dict[tuple[int, TopicPartition], tuple[int, float]] = {}
         """What is below what a lane has published: up to where readers see it, and since when."""
@@ -43,6 +39,9 @@ class Unseen:
         published = {
             (lane, self._partition(mark)): end for lane in lanes for mark, end in lane.marks.items() if lane.is_open
         }
+        if not published:
+            self._standing.clear()
+            return
         try:
             seen = await self._prober.ends(sorted({partition for _, partition in published}))
         except (KafkaError, TimeoutError, OSError):

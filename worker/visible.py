@@ -115,7 +115,7 @@ async def _strike_out(
     else:
         begins_late = since < start
     reader.seek(partition, max(start, since))
-    patience = settings.transaction_timeout_seconds + settings.request_timeout_seconds
+    patience = settings.open_transaction_seconds
     position, moved = -1, monotonic_seconds()
     while wanted and (now_at := await reader.position(partition)) < end:
         if now_at > position:

@@ -7,7 +7,6 @@ import asyncio
 import os
 import signal
 import sys
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -97,14 +96,14 @@ def leave_open(topic: str, number: float, *, commits: bool) -> None:
     """
     original: Method = Publisher.publish
     calls = 0
-    done = threading.Event()
+    done = False
 
     async def patched(self: Any, records: Any) -> Any:
-        nonlocal calls
+        nonlocal calls, done
         calls += any(record.key == LEFT_OPEN for record in records)
-        if calls != number or done.is_set():
+        if calls != number or done:
             return await original(self, records)
-        done.set()
+        done = True
         transactions = self._producer._txn_manager
         add = transactions.maybe_add_partition_to_txn
         transactions.maybe_add_partition_to_txn = lambda place: None if topic in place.topic else add(place)

@@ -27,7 +27,6 @@ ROOT = Path(__file__).parents[2]
 HOLD_SERVERS = """
 import sys, time
 from pathlib import Path
-from worker.servers.ports import free_port
 from worker.servers.running import local_servers
 
 with local_servers(Path(sys.argv[1])) as servers:
