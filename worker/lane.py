@@ -316,15 +316,15 @@ class Lane:
                 if self._doubt is not None:
                     doubt, self._doubt = self._doubt, None
                     raise TimeoutError(doubt)
-                records = await self._next_batch(publishing)
+                ready = await self._arrival(publishing)
                 idle = publishing is None
-                if publishing is not None and (not records or publishing.done()):
+                if publishing is not None and (not ready or publishing.done()):
                     await publishing
                     publishing = None
-                if records:
-                    started = monotonic_seconds()
-                    async with self._turns:
-                        result = await self._store_or_halve(records)
+                if ready:
+                    async with self._turns:  # what arrives while the lane waits for its turn goes with it
+                        started = monotonic_seconds()
+                        result = await self._store_or_halve(self._next_batch())
                     if result is None:
                         continue
                     self._forget(result.lane.stored)
@@ -340,10 +340,10 @@ class Lane:
             if publishing is not None:
                 await cancel([publishing])  # what it leaves, the next opening publishes
 
-    async def _next_batch(self, publishing: asyncio.Task[None] | None) -> list[ConsumerRecord]:
-        """The next records by number and bytes, left in the queue until they are stored.
+    async def _arrival(self, publishing: asyncio.Task[None] | None) -> bool:
+        """Whether there are records to decide.
 
-        Empty: idle for a while, or closing, or nothing came before `publishing` was done.
+        False: idle for a while, closing, or none came before `publishing` was done.
         """
         if not self._queue and not self._closing.is_set():
             self._arrived.clear()
@@ -353,8 +353,10 @@ class Lane:
                 await asyncio.wait(events, timeout=IDLE_SECONDS, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 arrived.cancel()
-        if self._closing.is_set():
-            return []
+        return bool(self._queue) and not self._closing.is_set()
+
+    def _next_batch(self) -> list[ConsumerRecord]:
+        """The next records by number and bytes, left in the queue until they are stored."""
         batch: list[ConsumerRecord] = []
         size = 0
         for record in islice(self._queue, self._batch_records_max):
