@@ -9,9 +9,9 @@ import threading
 FIRST, COUNT = 20_000, 10_000
 
 _lock = threading.Lock()
-_reserved: dict[int, socket.socket] = {}
-"""The UDP socket of the same number, for each port given out: the kernel gives it to one process at a time, and takes
-it back when that one ends. A test of the TCP port alone says only that nobody listens there yet."""
+_reserved: set[int] = set()
+"""Ports given out. Each has a UDP socket of the same number, open to the end of this process: the kernel gives it to
+one process at a time. A test of the TCP port alone says only that nobody listens there yet."""
 
 
 def free_port() -> int:
@@ -35,7 +35,8 @@ def _reserve(port: int) -> bool:
     if not is_free(port):
         reservation.close()
         return False
-    _reserved[port] = reservation
+    _reserved.add(port)
+    reservation.detach()  # nobody closes it
     return True
 
 
