@@ -86,24 +86,11 @@ class Wanted:
         entry_ids: list[str] = []
         wanted: list[Needs] = []
         for item in items:
+            entry_ids.append(item.position_id)
             if isinstance(item.decoded, Readable):
                 entry_ids.append(item.decoded.message.id)
                 wanted.append(needs(item.decoded.message))
-            if not takes_its_command_id(item):
-                entry_ids.append(item.position_id)
         return cls(entry_ids, wanted)
-
-
-def reused(items: Sequence[Item], digests: dict[str, bytes]) -> list[Item]:
-    """The items whose command id is taken by another body, in the journal or earlier in the batch."""
-    taken = dict(digests)
-    found = []
-    for item in items:
-        if isinstance(item.decoded, Readable) and takes_its_command_id(item):
-            first = taken.setdefault(item.decoded.message.id, item.decoded.digest)
-            if first != item.decoded.digest:
-                found.append(item)
-    return found
 
 
 def decide_batch(
@@ -164,13 +151,14 @@ class Batch:
         decoded = item.decoded
         entry_id = decoded.message.id if takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
         known = self.loaded.digests.get(entry_id)
-        if known is not None:
+        if (
+            item.position_id in self.loaded.digests
+        ):  # intake moved it twice; its first copy perhaps was not readable then
+            self._count("repeated")
+        elif known is not None:
             self._repeat(item, known)
         elif self.loaded.blocked and not self.loaded.blocked.isdisjoint(waits_for(item)):
-            if item.position_id in self.loaded.digests:  # its first copy was read by a release that knew less
-                self._count("repeated")
-            else:
-                self._park(entry_id, item)
+            self._park(entry_id, item)
         else:
             fault = self._settle(entry_id, item)
             if fault is not None:
@@ -188,11 +176,12 @@ class Batch:
     def _repeat(self, item: Item, known: bytes) -> None:
         """The same once more; or another body under an id that is taken."""
         decoded = item.decoded
-        entry_id = item.position_id
-        if isinstance(decoded, Undecodable) or known == decoded.digest or entry_id in self.loaded.digests:
+        if isinstance(decoded, Undecodable) or known == decoded.digest:
             self._count("repeated")
         else:
-            self._refuse(entry_id, item, decoded, RejectionCode.COMMAND_ID_REUSED, {"first_outcome_stands": True})
+            self._refuse(
+                item.position_id, item, decoded, RejectionCode.COMMAND_ID_REUSED, {"first_outcome_stands": True}
+            )
 
     def _settle(self, entry_id: str, item: Item) -> Fault | None:
         """Decide it; or say why it must become a dead letter. A fault hurts its own message only (P6)."""

@@ -58,11 +58,14 @@ class Item(NamedTuple):
     record: ConsumerRecord
     source: Source
     decoded: Readable | Undecodable
+    position_id: str
+    """The id of its journal entry where it has no command id of its own."""
 
-    @property
-    def position_id(self) -> str:
-        """The id of its journal entry where it has no command id of its own."""
-        return self.source.position_id(self.record.value)
+    @classmethod
+    def of(cls, record: ConsumerRecord, decoded: Readable | Undecodable) -> "Item":
+        """The item of a record that is decoded."""
+        source = Source.of(record)
+        return cls(record, source, decoded, source.position_id(record.value))
 
 
 def is_order(item: Item) -> bool:
@@ -72,7 +75,7 @@ def is_order(item: Item) -> bool:
 
 def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
     """Decode one record of the lane log."""
-    return Item(record, Source.of(record), _decode(record, secrets))
+    return Item.of(record, _decode(record, secrets))
 
 
 def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:  # noqa: PLR0911 - one for each reason

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from contracts.topics import TopicName
 from handlers.documents import Partner
-from worker.batch import Result, Rules, Wanted, decide_batch, reused
+from worker.batch import Result, Rules, Wanted, decide_batch
 from worker.cancelling import cancel
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.commits import Commits
@@ -418,12 +418,6 @@ class Lane:
             if base.blocking:
                 keys = {key for item in items for key in waits_for(item)}
                 loaded.blocked = await self._store.letters.blocked(session, keys)
-                waiting = [item.position_id for item in items if not loaded.blocked.isdisjoint(waits_for(item))]
-                if waiting:
-                    loaded.digests |= await self._store.digests(session, waiting)
-            again = reused(items, loaded.digests)
-            if again:
-                loaded.digests |= await self._store.digests(session, [item.position_id for item in again])
             result = decide_batch(self._rules, base, loaded, items, condemned)
             # Before the store: a bad release must not have stored anything when the worker stops for it.
             self._limit.check(monotonic_seconds(), result.subjects, result.first_failure)

@@ -11,7 +11,7 @@ from tests.support import messages
 from tests.support.deployment import Deployment
 from tests.support.fold import assert_documents_are_the_fold
 from tests.support.letters import REPLAY, chosen, run
-from tests.support.orders import letter
+from tests.support.orders import give, letter
 from tests.support.waiting import wait_until
 from worker.operate.access import access
 from worker.operate.letters.job import Action, Chosen, Job
@@ -251,3 +251,24 @@ def test_a_second_copy_of_what_an_older_release_could_not_read_is_no_second_lett
     kinds = [event["type"].split(".")[1] for event in deployment.judge() if event["topic"] == LIFECYCLE]
     assert kinds[len(PARTNERS) :] == ["InvitationSent", "InvitationCancelled"]
     assert set(deployment.db.dead_letters.distinct("state")) == {"resolved"}
+
+
+def test_a_second_copy_of_what_was_discarded_is_not_decided(leave: Callable[[int], Deployment]) -> None:
+    """The discard was the end of the record, also of the copy that this release could read."""
+    deployment = leave(1)
+    found = deployment.db.dead_letters.find_one()
+    assert found is not None
+    worker = deployment.start_worker().wait_ready(60)
+    give(deployment, "discard", found["_id"], reason="it came too late")
+    worker.terminate()
+    deployment.operator.wait_memberless(f"{deployment.name}-intake")
+    deployment.operator.set_offsets(f"{deployment.name}-intake", messages.INVITATION, {0: 0})
+    deployment.produce(messages.INVITATION, messages.cancel("p-0", PARTNERS[0]), partition=0)
+
+    deployment.start_worker()
+    deployment.wait_decided(["cancel-p-0"])
+
+    assert [event["topic"] for event in deployment.judge() if event["topic"] == LIFECYCLE] == [LIFECYCLE] * len(
+        PARTNERS
+    )
+    assert deployment.db.journal.find_one({"_id": "cancel-p-0"}, {"outcome": 1})["outcome"] == "refused"  # type: ignore[index]

@@ -44,7 +44,7 @@ from worker.operate.letters.later import Later, later_commands
 from worker.operate.letters.outcomes import Outcome, of_answer, of_text
 from worker.operate.orders import Place
 from worker.policy_file import load_policy
-from worker.records import Outgoing, Source
+from worker.records import Outgoing
 
 CONTINUATIONS_MAX = 10
 """So often what waits behind one letter is followed, a hundred letters each time."""
@@ -214,7 +214,7 @@ class _DryRun:
         self._orders += 1
         message = CommandMessage(f"{PLANNED}{self._orders}", place.subject, place.partner, order)
         record = self._record(lane, place.partner.encode(), b"", ())
-        return Item(record, Source.of(record), Readable(message, b"", internal=True))
+        return Item.of(record, Readable(message, b"", internal=True))
 
     def _continuations(self, lane: LaneDocument, records: Sequence[Outgoing]) -> Iterator[Item]:
         """What the lane tells itself: to go on with what waits."""
