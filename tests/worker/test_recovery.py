@@ -20,6 +20,18 @@ KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
 
 
+def left(deploy: Callable[..., Deployment], how: str) -> tuple[Deployment, list[str], dict[str, Any]]:
+    """What a worker that was killed so leaves, once its group is empty: what was sent, and the lane's document."""
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 50)
+    assert deployment.start_worker("tests.support.broken", how, "4").wait() == KILLED
+    deployment.operator.wait_memberless(deployment.name)
+    lane = deployment.db.lanes.find_one()
+    assert lane is not None
+    return deployment, sent, lane
+
+
 @pytest.mark.parametrize("how", ["kill-between-store-and-publish", "kill-between-publish-and-note"])
 def test_what_was_stored_is_published_once_after_a_kill(deploy: Callable[..., Deployment], how: str) -> None:
     deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
@@ -94,13 +106,7 @@ def test_events_go_out_once_although_kafka_answers_with_an_older_offset(deploy: 
 
     A broker that was killed and started again can answer so; here an operator's hand does.
     """
-    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
-    load.register(deployment)
-    sent = load.produce(deployment, 50)
-    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
-    deployment.operator.wait_memberless(deployment.name)
-    lane = deployment.db.lanes.find_one()
-    assert lane is not None
+    deployment, sent, lane = left(deploy, "kill-between-publish-and-note")
     known = max(lane["published"], *deployment.operator.offsets(deployment.name, "partnership.lanes").values())
     out = {event["id"] for event in deployment.events("partnership.lifecycle.events")}
     unknown = deployment.db.journal.find({"offset": {"$gte": known}})
@@ -117,13 +123,7 @@ def test_events_go_out_once_although_kafka_answers_with_an_older_offset(deploy: 
 
 def test_events_go_out_although_the_groups_offset_says_that_they_did(deploy: Callable[..., Deployment]) -> None:
     """Killed between the store and the publication, and then somebody set the offset too far."""
-    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
-    load.register(deployment)
-    sent = load.produce(deployment, 50)
-    assert deployment.start_worker("tests.support.broken", "kill-between-store-and-publish", "4").wait() == KILLED
-    deployment.operator.wait_memberless(deployment.name)
-    lane = deployment.db.lanes.find_one()
-    assert lane is not None
+    deployment, sent, lane = left(deploy, "kill-between-store-and-publish")
     assert lane["published"] < lane["stored"]
     deployment.operator.set_offsets(deployment.name, "partnership.lanes", {0: lane["stored"]})
 
@@ -137,13 +137,7 @@ def test_events_that_expired_do_not_go_out_again_where_the_groups_offset_is_abov
     deploy: Callable[..., Deployment],
 ) -> None:
     """Killed after Kafka's commit, before MongoDB knows; until somebody starts a worker, retention takes the events."""
-    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
-    load.register(deployment)
-    sent = load.produce(deployment, 50)
-    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "4").wait() == KILLED
-    deployment.operator.wait_memberless(deployment.name)
-    lane = deployment.db.lanes.find_one()
-    assert lane is not None
+    deployment, sent, lane = left(deploy, "kill-between-publish-and-note")
     before = ids(deployment.published())
     stored = {entry["offset"]: ids_of(entry) for entry in deployment.db.journal.find()}
     done = min((offset for offset, caused in stored.items() if caused - before), default=lane["stored"])
