@@ -63,10 +63,11 @@ class Commits:
         """What was not committed until now never is: the partitions may be others'."""
         self._settling.clear()
         self._noted.clear()
-        self._owing_since = None
         if self._committing is not None:
             # aiokafka tries again under the next generation, and would set back what a new owner has committed.
             await cancel([self._committing], within=1)
+        self._noted.clear()  # what a lane that was cut off has noted meanwhile
+        self._owing_since = None
 
     async def _commit(self) -> None:
         attempt = 0
@@ -78,7 +79,7 @@ class Commits:
                     await self._say(noted)
             except CommitFailedError as error:
                 log.warning("the group refused a commit", where=self._where, error=describe(error))
-                self._owing_since = None
+                self._owing_since = monotonic_seconds() if self._noted else None
             except (KafkaError, TimeoutError, IllegalStateError) as error:
                 attempt += 1
                 pause = backoff_seconds(attempt)
