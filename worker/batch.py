@@ -151,9 +151,8 @@ class Batch:
         decoded = item.decoded
         entry_id = decoded.message.id if takes_its_command_id(item) else item.position_id  # type: ignore[union-attr]
         known = self.loaded.digests.get(entry_id)
-        if (
-            item.position_id in self.loaded.digests
-        ):  # intake moved it twice; its first copy perhaps was not readable then
+        if item.position_id in self.loaded.digests:
+            # Intake moved it twice: its first copy has its outcome under this id, as what was not readable then has.
             self._count("repeated")
         elif known is not None:
             self._repeat(item, known)

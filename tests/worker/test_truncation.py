@@ -21,14 +21,20 @@ def stop_reason(deployment: Deployment, worker: object = None) -> str:
     return str(worker.logged("stopped: an operator is needed")[0]["reason"])  # type: ignore[attr-defined]
 
 
-def test_a_lane_log_truncated_beyond_what_was_decided_stops_the_worker(deploy: Callable[..., Deployment]) -> None:
+@pytest.fixture
+def ended(deploy: Callable[..., Deployment]) -> tuple[Deployment, int]:
+    """One lane that decided something before its worker ended, and the next offset that it would read."""
     deployment = deploy(lanes=1)
     load.register(deployment)
     sent = load.produce(deployment, 10)
     worker = deployment.start_worker()
     deployment.wait_decided(sent)
     worker.terminate()
-    stored = deployment.db.lanes.find_one()["stored"]  # type: ignore[index]
+    return deployment, deployment.db.lanes.find_one()["stored"]  # type: ignore[index]
+
+
+def test_a_lane_log_truncated_beyond_what_was_decided_stops_the_worker(ended: tuple[Deployment, int]) -> None:
+    deployment, stored = ended
     commands = [value for number in range(10) for value in load.life(number, "lost")]
     deployment.produce(LANES, *commands, partition=0)
     deployment.operator.delete_records(LANES, {0: stored + 5})
@@ -94,15 +100,9 @@ def test_a_lane_goes_on_where_the_operator_says(deploy: Callable[..., Deployment
     deployment.judge()
 
 
-def test_a_log_that_brokers_lost_the_end_of_is_filled_up(deploy: Callable[..., Deployment]) -> None:
+def test_a_log_that_brokers_lost_the_end_of_is_filled_up(ended: tuple[Deployment, int]) -> None:
     """The procedure of docs/operating.md for a log that ends too early: nobody reads what lies below `stored`."""
-    deployment = deploy(lanes=1)
-    load.register(deployment)
-    sent = load.produce(deployment, 10)
-    worker = deployment.start_worker()
-    deployment.wait_decided(sent)
-    worker.terminate()
-    stored = deployment.db.lanes.find_one()["stored"]  # type: ignore[index]
+    deployment, stored = ended
     deployment.operator.delete_topic(LANES)
     lost = load.produce(deployment, 2, "lost")  # which intake may move to where nobody reads any more
     assert f"offset {stored}" in stop_reason(deployment)
