@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
@@ -339,6 +340,8 @@ class Schedule:
         self.struck: list[str] = []
         self.missed = 0
         self.failures: list[str] = []
+        self.ended: datetime | None = None
+        """When the last fault was over."""
         self._world = world
         self._dice = random.Random(f"faults {seed}")
         self._pause_seconds = pause_seconds
@@ -391,6 +394,8 @@ class Schedule:
         except Exception as error:  # noqa: BLE001 - a fault that cannot be made is to be seen, not to end the run
             self.failures.append(f"{fault.name}: {error!r}")
             return
+        finally:
+            self.ended = datetime.now(UTC)
         if came:
             self.struck.append(fault.name)
         else:
