@@ -25,10 +25,11 @@ from worker.kafka import check_start, make_reader, start_client, stop_client
 from worker.letters.carrying import carry_out_orders, run_of_a_kind
 from worker.letters.keys import waits_for
 from worker.metrics import Metrics
-from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
+from worker.mongo.store import NOT_BEGUN, Changes, LaneDocument, Store
 from worker.publisher import Publisher
 from worker.records import Outgoing, place_of
 from worker.settings import Settings
+from worker.turns import Turns
 from worker.visible import true_marks, unpublished
 
 QUEUE_BATCHES = 2
@@ -70,7 +71,7 @@ class Lane:
         rules: Rules,
         store: Store,
         limit: FailureLimit,
-        turns: asyncio.Semaphore,
+        turns: Turns,
         metrics: Metrics,
         commits: Commits,
         consumer: AIOKafkaConsumer,
@@ -322,9 +323,10 @@ class Lane:
                     await publishing
                     publishing = None
                 if ready:
-                    async with self._turns:  # what arrives while the lane waits for its turn goes with it
+                    # What arrives while the lane waits for its turn goes with it.
+                    async with self._turns.turn(len(self._queue), self._batch_records_max) as records_max:
                         started = monotonic_seconds()
-                        result = await self._store_or_halve(self._next_batch())
+                        result = await self._store_or_halve(self._next_batch(records_max))
                     if result is None:
                         continue
                     self._forget(result.lane.stored)
@@ -355,11 +357,11 @@ class Lane:
                 arrived.cancel()
         return bool(self._queue) and not self._closing.is_set()
 
-    def _next_batch(self) -> list[ConsumerRecord]:
+    def _next_batch(self, records_max: int) -> list[ConsumerRecord]:
         """The next records by number and bytes, left in the queue until they are stored."""
         batch: list[ConsumerRecord] = []
         size = 0
-        for record in islice(self._queue, self._batch_records_max):
+        for record in islice(self._queue, records_max):
             size += len(record.value or b"")
             if batch and size > self._settings.batch_bytes_max:
                 break
@@ -439,6 +441,7 @@ class Lane:
     def _stored(self, result: Result) -> Result:
         self._limit.note(monotonic_seconds(), result.subjects, result.first_failure)
         self._document = result.lane
+        result.changes = Changes([], {}, [])  # it waits to be published: not with some MB that are stored
         return result
 
     def _remember(self, partners: dict[str, Partner]) -> None:

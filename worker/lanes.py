@@ -18,11 +18,8 @@ from worker.metrics import Metrics
 from worker.mongo.store import Store
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.settings import Settings
+from worker.turns import Turns
 from worker.watchdog import Place
-
-DECIDING_MAX = 4
-"""Lanes of one worker that decide and store at the same time. There is one interpreter to decide with: more at once
-would only hold more batches in memory, and each transaction open for longer."""
 
 SETTLE_SECONDS_MIN = 0.5
 """For the last commit of a revocation, also when the lanes took all the time that there was."""
@@ -53,7 +50,7 @@ class Lanes:
         self._store = store
         self._metrics = metrics
         self._consumer = consumer
-        self._turns = asyncio.Semaphore(DECIDING_MAX)
+        self._turns = Turns()
         self._limit = FailureLimit(
             settings.failing_partnerships_max, settings.failing_share_max, settings.failing_window_seconds
         )

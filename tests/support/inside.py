@@ -24,6 +24,7 @@ from worker.mongo.store import Store
 from worker.ownership import Tasks
 from worker.secrets import Secrets
 from worker.topics import prepare_topics
+from worker.turns import Turns
 
 
 @dataclass
@@ -96,7 +97,7 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
         rules=Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules),
         store=Store(client, settings.mongo_database),
         limit=FailureLimit(20, 0.5, 60),
-        turns=asyncio.Semaphore(1),
+        turns=Turns(),
         metrics=Metrics(),
         commits=commits,
         consumer=consumer,
