@@ -91,6 +91,7 @@ class Worker:
         """Run until `stop`.
 
         Raises:
+            SettingsError: the health pages cannot be served where they should be.
             StopWorker: what only an operator can mend. Whatever else is a defect.
         """
         settings = self.settings

@@ -13,6 +13,7 @@ from prometheus_client import make_asgi_app
 from typing_extensions import override
 
 from worker.metrics import Metrics
+from worker.settings import SettingsError
 
 JSON = {"content-type": "application/json"}
 
@@ -52,8 +53,19 @@ class _Server(uvicorn.Server):
 
 @contextlib.asynccontextmanager
 async def serve(app: ASGIApp, host: str, port: int) -> AsyncIterator[int]:
-    """Serve the pages; yields the port."""
-    listener = socket.create_server((host, port))
+    """Serve the pages; yields the port.
+
+    Raises:
+        SettingsError: when it cannot listen there.
+    """
+    try:
+        listener = socket.create_server((host, port))
+    except OSError as error:
+        msg = (
+            f"PARTNERSHIP_HEALTH_HOST={host}, PARTNERSHIP_HEALTH_PORT={port}: {error.strerror}. If another worker "
+            "serves its pages there, give this one a port of its own, or 0 for any that is free."
+        )
+        raise SettingsError(msg) from error
     server = _Server(uvicorn.Config(app, lifespan="off", log_config=None, access_log=False))
     task = asyncio.create_task(server.serve(sockets=[listener]))
     try:

@@ -1,6 +1,7 @@
 """Each wrong setting says which one it is and why, before anything starts; and no secret is ever in a text."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -171,6 +172,16 @@ def test_the_worker_ends_with_exit_code_2_and_one_line_for_each_wrong_setting() 
     assert "PARTNERSHIP_LANES: " in ended.stderr
     assert "Traceback" not in ended.stderr
     assert "short-secret" not in ended.stderr
+
+
+def test_a_second_worker_on_the_same_port_is_told_to_take_another() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        ended = run(PARTNERSHIP_HEALTH_PORT=str(other.getsockname()[1]))
+
+    assert ended.returncode == 2, ended.stderr
+    assert "PARTNERSHIP_HEALTH_PORT=" in ended.stderr
+    assert "a port of its own" in ended.stderr
+    assert "Traceback" not in ended.stderr
 
 
 @pytest.mark.parametrize(

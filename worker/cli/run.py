@@ -27,8 +27,7 @@ def run() -> None:
         settings = load_settings()
         worker = Worker(settings)
     except SettingsError as error:
-        typer.echo(f"Wrong settings:\n{error}", err=True)
-        raise typer.Exit(Exit.USAGE) from None
+        raise _wrong(error) from None
     configure_logs(settings.log_format, settings.log_level)
 
     # A batch makes some 100,000 short-lived objects without cycles. With Python's default of a collection for each 700
@@ -48,9 +47,16 @@ def run() -> None:
             import uvloop  # noqa: PLC0415 - not made for Windows
 
             uvloop.run(main())
+    except SettingsError as error:
+        raise _wrong(error) from None
     except StopWorker as error:
         log.error("stopped: an operator is needed", reason=str(error))  # noqa: TRY400 - its text says it all
         raise typer.Exit(Exit.OPERATOR) from None
     except Exception:
         log.exception("stopped: a defect")
         raise typer.Exit(Exit.DEFECT) from None
+
+
+def _wrong(error: SettingsError) -> typer.Exit:
+    typer.echo(f"Wrong settings:\n{error}", err=True)
+    return typer.Exit(Exit.USAGE)
