@@ -247,8 +247,13 @@ def test_what_is_not_published_yet_is_left_alone(deploy: Callable[..., Deploymen
     assert {entry["_id"]: entry for entry in journal.find()} == before
 
     lanes.update_many({}, [{"$set": {"published": "$stored"}}])  # as after the next opening
-    assert asyncio.run(look()) == 2
-    assert traces(deployment) == []
+    due = journal.count_documents(
+        {"redaction": "due"}
+    )  # one of two where the other one's lane was slower than the kill
+    assert asyncio.run(look()) == due > 0
+    deployment.db.leases.update_many({}, {"$set": {"owner": "", "until": datetime(2026, 1, 1, tzinfo=UTC)}})
+    deployment.start_worker()
+    wait_until(lambda: is_clean(deployment), 60, "the redaction of the other one")
     assert json.loads(journal.find_one({"_id": "invite-first"})["records"][0]["value"])["id"] == "invite-first:1"  # type: ignore[index]
 
 
