@@ -293,7 +293,7 @@ class _Run:
         # A connection that a fault held back may begin one that its worker has long given up: MongoDB ends it.
         calm = calm_since + LATE_PACKETS if calm_since else datetime.min.replace(tzinfo=UTC)
         begun = [_transaction_began(operation) for operation in self._transactions()]
-        if leaked := sum(time > calm for time in begun):
+        if leaked := sum(began > calm for began in begun):
             self.findings.add("leaks", f"{leaked} transactions of MongoDB are open")
 
     def _transactions(self) -> Iterator[dict[str, Any]]:
