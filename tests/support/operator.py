@@ -35,8 +35,8 @@ class Operator:
     def forget_group(self, group: str) -> bool:
         """Delete a consumer group with its offsets. False while it still has members, or Kafka does not answer.
 
-        In a process of its own: where the coordinator answers as the request times out, librdkafka 2.x can end its
-        process by an assertion (`rd_kafka_enq_once_del_source_return`, seen once in some 1,500 faults).
+        In a process of its own: an assertion of librdkafka's (`rd_kafka_enq_once_del_source_return`) once ended the
+        process of a long run under faults. Which request it was is not known; this is the one that times out there.
         """
         with ProcessPoolExecutor(1, get_context("spawn")) as apart:
             try:
