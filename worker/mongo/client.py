@@ -3,10 +3,25 @@
 Both speak the same language from here on (decision 0005); the tests of the store run on each.
 """
 
+import asyncio
 import inspect
+import sys
+from collections.abc import Awaitable
 from typing import Any, Literal
 
+import pymongo.lock
 from pymongo import AsyncMongoClient
+
+if sys.version_info < (3, 12):
+
+    async def _wait_for(work: Awaitable[bool], seconds: float | None) -> bool:
+        async with asyncio.timeout(seconds):
+            return await work
+
+    # As asyncio.wait_for of Python 3.12 does it. That of 3.11 has another task wait for the condition, and leaves it
+    # when it is cancelled twice: that task takes the lock of the client's topology, and nobody ever gives it back. No
+    # command of this client gets on then, also when MongoDB is there again (tests/worker/test_mongo_client.py).
+    pymongo.lock.wait_for = _wait_for  # type: ignore[assignment,attr-defined]
 
 Driver = Literal["pymongo", "motor"]
 Client = AsyncMongoClient[dict[str, Any]]
