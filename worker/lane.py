@@ -7,39 +7,38 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 
 from contracts.topics import TopicName
 from handlers.documents import Partner
-from worker.batch import Result, Rules, Wanted, decide_batch
+from worker.batch import Result, Rules
 from worker.cancelling import cancel
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.commits import Commits
 from worker.cursor import Cursor
-from worker.decode import Item, decode, is_order
-from worker.failures import FailureLimit, Fate, StopWorker, TooManyConflicts, describe, fate_of
+from worker.decode import decode
+from worker.failures import Fate, StopWorker, describe, fate_of
 from worker.journal import records_of
 from worker.kafka import check_start, make_reader, start_client, stop_client
-from worker.letters.carrying import carry_out_orders, run_of_a_kind
-from worker.letters.keys import waits_for
+from worker.letters.carrying import run_of_a_kind
 from worker.metrics import Metrics
-from worker.mongo.store import NOT_BEGUN, Changes, LaneDocument, Store
+from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
+from worker.publications import Publications, SharedPublisher
 from worker.publisher import Publisher
 from worker.records import Outgoing, place_of
+from worker.rounds import Rounds
 from worker.settings import Settings
-from worker.turns import Turns
-from worker.visible import true_marks, unpublished
+from worker.storing import Part
+from worker.visible import are_seen, true_marks, unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
 
 PARTNERS_MAX = 100
 """Partners that a lane remembers, those of its last batches."""
-
-CONFLICTS_MAX = 3
-"""So often a batch is tried against other lanes before it is halved."""
 
 RECOVERY_BYTES_MAX = 4_194_304
 """Bytes that one Kafka transaction publishes again from the journal."""
@@ -70,8 +69,8 @@ class Lane:
         settings: Settings,
         rules: Rules,
         store: Store,
-        limit: FailureLimit,
-        turns: Turns,
+        rounds: Rounds,
+        publications: Publications,
         metrics: Metrics,
         commits: Commits,
         consumer: AIOKafkaConsumer,
@@ -84,11 +83,12 @@ class Lane:
         self._step = "fencing in Kafka"
         self._trouble: str | None = None
         self._doubt: str | None = None
+        self._hidden: set[tuple[TopicName, int]] = set()
         self._settings = settings
         self._rules = rules
         self._store = store
-        self._limit = limit
-        self._turns = turns
+        self._rounds = rounds
+        self._publications = publications
         self._metrics = metrics
         self._commits = commits
         self._consumer = consumer
@@ -100,11 +100,14 @@ class Lane:
         self._batch_records_max = settings.batch_records_max
         self._transactional_id = settings.transactional_id(self.number)
         self._publisher: Publisher | None = None
+        self._shared: SharedPublisher | None = None
         self._session: object | None = None
         self._document: LaneDocument | None = None
         self._published = 0
         self._partners: dict[str, Partner] = {}
         self._marks: dict[str, int] = {}
+        self._begun = 0.0
+        self._taken = 0
         self._log = log.bind(lane=self.number)
 
     # Feeding ------------------------------------------------------------------------------------------------------
@@ -195,9 +198,10 @@ class Lane:
         self._closing.set()
         self._arrived.set()
 
-    def doubt(self, why: str) -> None:
-        """Ask the lane to start again after the batch that it is at."""
+    def doubt(self, why: str, hidden: tuple[TopicName, int]) -> None:
+        """Ask the lane to start again after the batch that it is at: what it has published there stays hidden."""
         self._doubt = why
+        self._hidden.add(hidden)
         self._arrived.set()
 
     # Opening ------------------------------------------------------------------------------------------------------
@@ -209,13 +213,16 @@ class Lane:
         self._queue.clear()
         self._queue_bytes = 0
         self._partners.clear()  # another owner may have written them
-        # Fence in Kafka first: from here on nobody else publishes for this lane. Then fence in MongoDB.
+        # Fence in Kafka first: from here on nobody else opens this lane. Then fence in MongoDB, and note there who will
+        # publish for this lane: whoever opens it next ends that.
         self._step = "fencing in Kafka"
         self._publisher = Publisher(self._settings, self._rules.secrets, self._transactional_id)
         await self._publisher.start()
+        self._shared = await self._publications.current()
         self._step = "fencing in MongoDB"
         self._session = await self._store.start_session()
-        document = await self._store.open_lane(self.number, self._session, self._transactional_id)
+        sessions = (self._session, await self._rounds.session())
+        document = await self._store.open_lane(self.number, sessions, (self._transactional_id, self._shared.id))
 
         self._step = "asking how far it was published"
         async with asyncio.timeout(self._settings.request_timeout_seconds):
@@ -247,10 +254,12 @@ class Lane:
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, document.stored, self._marks)
         self._note_done(document.stored)
+        await self._close_publisher()  # from here on the shared one
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, document.stored)
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
+        self._hidden.clear()
         self.state, self._trouble, self._step = State.OPEN, None, "working"
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=document.published)
 
@@ -263,8 +272,19 @@ class Lane:
         places = {place_of(mark) for mark in document.marks}
         places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
         await self._end_open(document, places)
-        if not entries:
-            return
+        if entries:
+            try:
+                await self._publish_missing(document, entries, committed)
+            except TimeoutError:
+                # Perhaps the shared producer left it open: next time that one is asked to end it.
+                self._hidden |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
+                raise
+        working = (self._transactional_id, self._shared_publisher.id)
+        # A broker may leave out the markers once more. Whoever left something that is still hidden is ended again.
+        if set(document.producers) != set(working) and await are_seen(self._settings, document.marks):
+            await self._store.forget_producers(document, but=working)
+
+    async def _publish_missing(self, document: LaneDocument, entries: Sequence[dict[str, Any]], committed: int) -> None:
         missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks, committed)
         if not missing:
             return
@@ -272,40 +292,43 @@ class Lane:
         size = 0
         for record in missing:
             if size > RECOVERY_BYTES_MAX:
-                await self._publish(records)
+                await self._publish_again(records)
                 records, size = [], 0
             records.append(record)
             size += len(record.value or b"")
-        await self._publish(records)
+        await self._publish_again(records)
         self._metrics.recoveries.inc()
         self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
 
+    async def _publish_again(self, records: Sequence[Outgoing]) -> None:
+        # By the lane's own: what a broker does not take must not hold other lanes.
+        self._marks = self._marks | await self._own_publisher.publish(records)
+
     async def _end_open(self, document: LaneDocument, places: Iterable[tuple[TopicName, int]]) -> None:
-        """End what former owners left open; also of those under another name of the group, who are not fenced yet."""
-        formers = [producer for producer in document.producers if producer != self._transactional_id]
-        for producer in formers:
-            former = Publisher(self._settings, self._rules.secrets, producer)
-            try:
-                await former.start()
-                await former.end_open(places)
-            finally:
-                await former.stop()
-        if formers:
-            await self._store.forget_producers(document, but=self._transactional_id)
-        await self._own_publisher.end_open(places)
+        """Fence who published for this lane, and end what they left open."""
+        places = list(places)
+        shared = self._shared_publisher
+        await self._own_publisher.end_open(places)  # first: who was fenced meanwhile must hurt nobody
+        formers = [producer for producer in document.producers if producer not in (self._transactional_id, shared.id)]
+        await asyncio.gather(*(self._publications.end(producer, places) for producer in formers))
+        # What this lane gave the shared one before it started again has ended by then.
+        await shared.settle(self._hidden)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():
             self._consumer.pause(self.partition)
 
     async def _shut(self) -> None:
-        publisher, self._publisher = self._publisher, None
         session, self._session = self._session, None
-        self.cursor = None
-        if publisher is not None:
-            await publisher.stop()
+        self.cursor, self._shared = None, None
+        await self._close_publisher()
         if session is not None:
             await self._store.end_session(session)
+
+    async def _close_publisher(self) -> None:
+        publisher, self._publisher = self._publisher, None
+        if publisher is not None:
+            await publisher.stop()
 
     # Working ------------------------------------------------------------------------------------------------------
 
@@ -317,22 +340,20 @@ class Lane:
                 if self._doubt is not None:
                     doubt, self._doubt = self._doubt, None
                     raise TimeoutError(doubt)
+                self._shared_publisher.check()
                 ready = await self._arrival(publishing)
                 idle = publishing is None
                 if publishing is not None and (not ready or publishing.done()):
                     await publishing
                     publishing = None
                 if ready:
-                    # What arrives while the lane waits for its turn goes with it.
-                    async with self._turns.turn(len(self._queue), self._batch_records_max) as records_max:
-                        started = monotonic_seconds()
-                        result = await self._store_or_halve(self._next_batch(records_max))
+                    result = await self._store_or_halve()
                     if result is None:
                         continue
                     self._forget(result.lane.stored)
                     if publishing is not None:
                         await publishing
-                    publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - started))
+                    publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - self._begun))
                 elif self._closing.is_set():
                     await self._note_published()
                     return
@@ -375,76 +396,37 @@ class Lane:
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 
-    async def _store_or_halve(self, records: Sequence[ConsumerRecord]) -> Result | None:
+    async def _store_or_halve(self) -> Result | None:
         """Store a batch; or nothing of it, and half as many the next time, until the culprit is alone."""
-        items = run_of_a_kind([decode(record, self._rules.secrets) for record in records])
         try:
-            return await self._store_batch(items)
+            # A lane in trouble goes alone until it has published something: others must not have it too.
+            alone = self._attempt > 0 or self._batch_records_max < self._settings.batch_records_max
+            stored = await self._rounds.store(len(self._queue), self._batch_records_max, self._take, alone=alone)
         except Exception as error:
-            if len(items) == 1 or fate_of(error) is not Fate.HALVE:
+            if self._taken == 1 or fate_of(error) is not Fate.HALVE:
                 raise
-            self._batch_records_max = len(items) // 2
+            self._batch_records_max = self._taken // 2
             self._metrics.halved.inc()
-            self._log.info("batch halved", error=describe(error), records=len(items))
+            self._log.info("batch halved", error=describe(error), records=self._taken)
             return None
+        self._document = stored.result.lane
+        self._remember(stored.partners)
+        return stored.result
 
-    async def _store_batch(self, items: list[Item]) -> Result:
-        """Steps 2 to 4 in one transaction: what is decided rests on what is loaded in it.
-
-        Older are only partners that this lane stored itself. Nobody else writes those, and a lane that another one has
-        fenced stores nothing.
-        """
-        document = self._document
-        if document is None:
+    def _take(self, records_max: int) -> Part:
+        """What is to be decided next, when its time has come: what arrived while the lane waited goes with it."""
+        document, session = self._document, self._session
+        if document is None or session is None:
             msg = "a lane that is not open stores nothing"
             raise RuntimeError(msg)
-        base = replace(document, published=self._published, marks=self._marks)
-        if is_order(items[0]):
+        items = run_of_a_kind([decode(record, self._rules.secrets) for record in self._next_batch(records_max)])
+        self._begun, self._taken = monotonic_seconds(), len(items)
+        part = Part(replace(document, published=self._published, marks=self._marks), session, items, self._partners)
+        if part.has_orders:
             self._partners.clear()  # what orders do to them is not followed
-            result = await carry_out_orders(self._store, self._rules, self._limit, self._session, base, items)
-            return self._stored(result)
-        wanted = Wanted.by(items)
-        results: list[Result] = []
-        partners: list[dict[str, Partner]] = []
-        attempts = 0
-        condemned = None
+        return part
 
-        async def body(session: object) -> None:
-            nonlocal attempts
-            attempts += 1
-            if attempts > CONFLICTS_MAX and len(items) > 1:
-                msg = f"{attempts - 1} conflicts"
-                raise TooManyConflicts(msg)
-            known = self._partners if attempts == 1 else {}  # after a conflict nothing is believed
-            loaded = await self._store.load(session, wanted.entry_ids, wanted.needs, known)
-            if base.blocking:
-                keys = {key for item in items for key in waits_for(item)}
-                loaded.blocked = await self._store.letters.blocked(session, keys)
-            result = decide_batch(self._rules, base, loaded, items, condemned)
-            # Before the store: a bad release must not have stored anything when the worker stops for it.
-            self._limit.check(monotonic_seconds(), result.subjects, result.first_failure)
-            await self._store.save(session, result.lane, result.changes)
-            results[:] = [result]
-            partners[:] = [loaded.partners]
-
-        try:
-            await self._store.transaction(self._session, body)
-        except Exception as error:
-            if fate_of(error) is not Fate.HALVE or len(items) > 1:
-                raise
-            # The culprit is alone: decided anew, it becomes a dead letter.
-            attempts, condemned = 0, f"{type(error).__name__}"
-            await self._store.transaction(self._session, body)
-        self._remember(partners[0])
-        return self._stored(results[0])
-
-    def _stored(self, result: Result) -> Result:
-        self._limit.note(monotonic_seconds(), result.subjects, result.first_failure)
-        self._document = result.lane
-        result.changes = Changes([], {}, [])  # it waits to be published: not with some MB that are stored
-        return result
-
-    def _remember(self, partners: dict[str, Partner]) -> None:
+    def _remember(self, partners: Mapping[str, Partner]) -> None:
         """Partners as they are stored now. Only this lane writes them, so the next batch need not read them again."""
         for key, partner in partners.items():
             self._partners.pop(key, None)
@@ -454,7 +436,7 @@ class Lane:
 
     async def _publish_stored(self, result: Result, store_seconds: float) -> None:
         started = monotonic_seconds()
-        await self._publish(result.records)
+        self._marks = self._marks | await self._shared_publisher.publish(result.records)
         self._note_done(result.lane.stored)
         self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
@@ -467,15 +449,19 @@ class Lane:
         self._published = offset
         self._commits.note({self.partition: offset})
 
-    async def _publish(self, records: Sequence[Outgoing]) -> None:
-        self._marks = self._marks | await self._own_publisher.publish(records)
-
     @property
     def _own_publisher(self) -> Publisher:
         if self._publisher is None:
-            msg = "a lane that is not open publishes nothing"
+            msg = "a lane that is not opening publishes nothing of its own"
             raise RuntimeError(msg)
         return self._publisher
+
+    @property
+    def _shared_publisher(self) -> SharedPublisher:
+        if self._shared is None:
+            msg = "a lane that is not open publishes nothing"
+            raise RuntimeError(msg)
+        return self._shared
 
     async def _note_published(self) -> None:
         document = self._document

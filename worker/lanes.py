@@ -17,8 +17,10 @@ from worker.lane import Lane
 from worker.metrics import Metrics
 from worker.mongo.store import Store
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
+from worker.publications import Publications
+from worker.rounds import Rounds
 from worker.settings import Settings
-from worker.turns import Turns
+from worker.storing import Storing
 from worker.watchdog import Place
 
 SETTLE_SECONDS_MIN = 0.5
@@ -50,10 +52,12 @@ class Lanes:
         self._store = store
         self._metrics = metrics
         self._consumer = consumer
-        self._turns = Turns()
-        self._limit = FailureLimit(
+        limit = FailureLimit(
             settings.failing_partnerships_max, settings.failing_share_max, settings.failing_window_seconds
         )
+        self._storing = Storing(store, rules, limit)
+        self._rounds: Rounds | None = None
+        self._publications: Publications | None = None
         self._tasks = Tasks(fail)
         self._running: dict[TopicPartition, asyncio.Task[None]] = {}
         self._commits = Commits("lanes", settings, self._tasks, consumer)
@@ -108,13 +112,17 @@ class Lanes:
         if self._closed:
             return  # until the consumer has left the group, a rebalance may still give it some
         self.assigned = True
+        # New ones for each assignment: who opens one of the lanes that this worker had before fences the former ones.
+        self._retire()
+        rounds = self._rounds = Rounds(self._settings, self._store, self._storing)
+        publications = self._publications = Publications(self._settings, self._rules.secrets, self._store)
         for partition in partitions:
             lane = Lane(
                 settings=self._settings,
                 rules=self._rules,
                 store=self._store,
-                limit=self._limit,
-                turns=self._turns,
+                rounds=rounds,
+                publications=publications,
                 metrics=self._metrics,
                 commits=self._commits,
                 consumer=consumer,
@@ -141,9 +149,24 @@ class Lanes:
                     # Whatever their outcome: the next opening settles it.
                     log.warning("lanes were cut off", count=len(late))
                     await cancel(late, within=1)
+            closing = self._retire() if not self.lanes else None
             try:
                 async with asyncio.timeout(max(SETTLE_SECONDS_MIN, until - monotonic_seconds())):
                     await self._commits.settle()
+                    if closing is not None:
+                        await asyncio.wait({closing})
             except TimeoutError:
-                log.warning("a commit was cut off")
+                log.warning("a commit or a connection was cut off")
             await self._commits.forget()
+
+    def _retire(self) -> asyncio.Task[None] | None:
+        """Close what the lanes of this assignment shared. None where that is done."""
+        rounds, self._rounds = self._rounds, None
+        publications, self._publications = self._publications, None
+        if rounds is None or publications is None:
+            return None
+        return self._tasks.start(_close(rounds, publications), "what lanes shared")
+
+
+async def _close(rounds: Rounds, publications: Publications) -> None:
+    await asyncio.gather(rounds.close(), publications.close())

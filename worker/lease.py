@@ -1,12 +1,18 @@
 """A lease in MongoDB, by MongoDB's clock: what only one worker at a time shall do."""
 
+import asyncio
+import contextlib
 from typing import Any
 
-from worker.clock import new_id
+from pymongo.errors import PyMongoError
+
+from worker.clock import from_milliseconds, new_id
 from worker.mongo.collections import LEASES
 
 LEASE_SECONDS = 15.0
 """After this another worker takes over from one that died."""
+LOOK_SECONDS = 0.05
+"""Between two looks at one that somebody waits for."""
 
 
 class Lease:
@@ -26,3 +32,17 @@ class Lease:
         taken = {"owner": self._me, "until": {"$add": ["$$NOW", int(LEASE_SECONDS * 1000)]}}
         result = await self._db[LEASES].update_one({"_id": self._name, "$expr": free}, [{"$set": taken}])
         return bool(result.matched_count)
+
+    async def wait(self) -> None:
+        """Wait until it is ours. It need not be there: whoever had it before may have ended it."""
+        never = {"owner": {"$ifNull": ["$owner", ""]}, "until": {"$ifNull": ["$until", from_milliseconds(0)]}}
+        while True:
+            await self._db[LEASES].update_one({"_id": self._name}, [{"$set": never}], upsert=True)
+            if await self.is_held():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def end(self) -> None:
+        """Take it out of the world, so that the next one need not wait. Without MongoDB it ends by its time."""
+        with contextlib.suppress(PyMongoError):
+            await self._db[LEASES].delete_one({"_id": self._name, "owner": self._me})

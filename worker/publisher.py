@@ -1,4 +1,4 @@
-"""Step 5 of a lane: what was stored goes out in ONE Kafka transaction."""
+"""One producer, one Kafka transaction at a time: what was stored goes out, all or nothing."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -14,10 +14,10 @@ from worker.settings import Settings
 
 
 class Publisher:
-    """The transactional producer of one lane.
+    """A transactional producer: a lane's own, for its opening, or one that open lanes share (publications.py).
 
-    Its id belongs to the lane, not to the worker (KIP-447 is not spoken by aiokafka): starting it fences the lane's
-    former owner, and ends what that one left open.
+    Starting it fences whoever has the same id, and ends what that one left open. aiokafka does not speak KIP-447, by
+    which the group's generation would fence.
     """
 
     def __init__(self, settings: Settings, secrets: Secrets, transactional_id: str) -> None:
@@ -26,7 +26,7 @@ class Publisher:
         self._producer: AIOKafkaProducer = make_producer(settings, transactional_id)
 
     async def start(self) -> None:
-        """Connect, and fence the former owner. Raises KafkaError or TimeoutError when Kafka is not there."""
+        """Connect, and fence who has this id. Raises KafkaError or TimeoutError when Kafka is not there."""
         async with asyncio.timeout(self._settings.request_timeout_seconds):
             await start_client(self._producer)
 
@@ -55,7 +55,7 @@ class Publisher:
         return {marks[place]: end for place, end in ends.items()}
 
     async def end_open(self, places: Iterable[tuple[TopicName, int]]) -> None:
-        """End what a former producer of this lane left open in these partitions.
+        """End what a former producer of this id left open in these partitions.
 
         Its transaction was ended when this one started. But a broker leaves out the markers that say so where it finds
         no leader ("likely deleted already and hence can be skipped"), as a broker does that slept and comes back: what

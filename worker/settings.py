@@ -191,8 +191,12 @@ class Settings(BaseSettings):
         return min(HEARTBEAT_SECONDS_MAX, self.session_timeout_seconds / 3.5)
 
     def transactional_id(self, lane: int) -> str:
-        """The transactional id with which a lane publishes."""
+        """The transactional id with which a lane opens: it publishes what a crash left."""
         return f"{self.group}-{lane}"
+
+    def shared_id(self, unique: str) -> str:
+        """A transactional id with which open lanes publish together."""
+        return f"{self.group}-shared-{unique}"
 
     def topic(self, name: TopicName) -> str:
         """The name of a topic in this deployment."""

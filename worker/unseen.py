@@ -36,19 +36,19 @@ class Unseen:
         if now < self._next_look:
             return
         self._next_look = now + LOOK_SECONDS
-        published = {
-            (lane, self._partition(mark)): end for lane in lanes for mark, end in lane.marks.items() if lane.is_open
-        }
+        published = {(lane, mark): end for lane in lanes for mark, end in lane.marks.items() if lane.is_open}
+        partitions = {mark: self._partition(mark) for _, mark in published}
         if not published:
             self._standing.clear()
             return
         try:
-            seen = await self._prober.ends(sorted({partition for _, partition in published}))
+            seen = await self._prober.ends(sorted(partitions.values()))
         except (KafkaError, TimeoutError, OSError):
             self._standing.clear()
             return
         before, self._standing = self._standing, {}
-        for (lane, partition), end in published.items():
+        for (lane, mark), end in published.items():
+            partition = partitions[mark]
             visible = seen[partition]
             if visible < end:
                 key = (lane.number, partition)
@@ -57,7 +57,8 @@ class Unseen:
                 if then == visible and now - since > self._patience_seconds and await self._is_open(partition, visible):
                     lane.doubt(
                         f"up to {end} of {partition.topic}[{partition.partition}] was published, but a transaction "
-                        f"that stays open at {visible} hides it"
+                        f"that stays open at {visible} hides it",
+                        place_of(mark),
                     )
 
     def _partition(self, mark: str) -> TopicPartition:

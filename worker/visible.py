@@ -47,6 +47,21 @@ async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mappin
     return {mark: marks[mark] for mark, place in there.items() if marks[mark] <= ends[place]}
 
 
+async def are_seen(settings: Settings, marks: Mapping[str, int]) -> bool:
+    """Whether a `read_committed` consumer sees all below these marks: no transaction hides any of it."""
+    places = {mark: TopicPartition(settings.topic(topic), n) for mark in marks for topic, n in [place_of(mark)]}
+    if not places:
+        return True
+    reader = make_reader(settings)
+    try:
+        async with asyncio.timeout(settings.request_timeout_seconds):
+            await start_client(reader)
+            seen = await reader.end_offsets(list(places.values()))
+    finally:
+        await stop_client(reader)
+    return all(seen[place] >= marks[mark] for mark, place in places.items())
+
+
 async def unpublished(
     settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int], committed: int
 ) -> list[Outgoing]:
@@ -81,7 +96,7 @@ async def unpublished(
             # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
             # or of another lane, is waited for.
             end = (await end_reader.end_offsets([partition]))[partition]
-            if await _strike_out(settings, reader, partition, since[partition], end, looked_for):
+            if await _strike_out(settings, reader, end_reader, partition, since[partition], end, looked_for):
                 for numbers in looked_for.values():
                     numbers[:] = [number for number in numbers if number not in said]
     finally:
@@ -95,6 +110,7 @@ async def unpublished(
 async def _strike_out(
     settings: Settings,
     reader: AIOKafkaConsumer,
+    end_reader: AIOKafkaConsumer,
     partition: TopicPartition,
     since: int | datetime,
     end: int,
@@ -109,7 +125,8 @@ async def _strike_out(
     begins_late: bool
     if isinstance(since, datetime):
         at = max(0, to_milliseconds(since) - CLOCKS_DIFFER_MS_MAX)
-        found = (await reader.offsets_for_times({partition: at}))[partition]
+        # Also of what is hidden still: to a `read_committed` reader it is as if there were nothing from there on.
+        found = (await end_reader.offsets_for_times({partition: at}))[partition]
         since = end if found is None else found.offset
         begins_late = since <= start > 0
     else:

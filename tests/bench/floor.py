@@ -20,7 +20,7 @@ from worker.journal import records_of
 from worker.mongo.client import connect
 from worker.mongo.collections import CUSTOMERS, PARTNERS, PARTNERSHIPS, prepare
 from worker.mongo.store import Changes, LaneDocument, Store
-from worker.publisher import Publisher
+from worker.publications import Publications, SharedPublisher
 from worker.records import Outgoing
 from worker.secrets import Secrets
 from worker.settings import Settings, load_settings
@@ -53,25 +53,21 @@ def batches(settings: Settings, source: str) -> dict[int, list[Batch]]:
     return made
 
 
-async def lane(settings: Settings, store: Store, number: int, todo: list[Batch]) -> None:
-    transactional_id = settings.transactional_id(number)
-    publisher = Publisher(settings, Secrets(settings.secret.get_secret_value()), transactional_id)
-    await publisher.start()
+async def lane(store: Store, publisher: SharedPublisher, number: int, todo: list[Batch]) -> None:
     session = await store.start_session()
-    document = await store.open_lane(number, session, transactional_id)
+    document = await store.open_lane(number, [session], [publisher.id])
     publishing: asyncio.Future[Any] = asyncio.ensure_future(asyncio.sleep(0))
     for stored, changes, records in todo:
         document = LaneDocument(number, document.epoch, stored, document.stored, 0)
 
         async def body(session: Any, document: LaneDocument = document, changes: Changes = changes) -> None:
-            await store.save(session, document, changes)
+            await store.save(session, [document], changes)
 
         await store.transaction(session, body)
         await publishing
         publishing = asyncio.ensure_future(publisher.publish(records))
     await publishing
     await store.end_session(session)
-    await publisher.stop()
 
 
 async def main(source: str) -> None:
@@ -81,7 +77,10 @@ async def main(source: str) -> None:
     await prepare_topics(settings)
     await prepare(client, settings.mongo_database, {TopicName.LANES.value.replace(".", "-"): settings.lanes})
     store = Store(client, settings.mongo_database)
-    await asyncio.gather(*(lane(settings, store, number, todo) for number, todo in made.items()))
+    publications = Publications(settings, Secrets(settings.secret.get_secret_value()), store)
+    publisher = await publications.current()
+    await asyncio.gather(*(lane(store, publisher, number, todo) for number, todo in made.items()))
+    await publications.close()
     await client.close()
 
 

@@ -201,14 +201,14 @@ def stand_still() -> None:
     count = itertools.count(1)
 
     def make(store: Callable[..., Any]) -> Callable[..., Any]:
-        async def still(self: Any, items: Any) -> Any:
+        async def still(self: Any) -> Any:
             if next(count) == 5:
                 await asyncio.sleep(10_000)
-            return await store(self, items)
+            return await store(self)
 
         return still
 
-    _wrap(Lane, "_store_batch", make)
+    _wrap(Lane, "_store_or_halve", make)
 
 
 def leave_children() -> None:
@@ -238,14 +238,14 @@ def end_by_itself() -> None:
     count = itertools.count(1)
 
     def make(store: Callable[..., Any]) -> Callable[..., Any]:
-        async def ends(self: Any, items: Any) -> Any:
+        async def ends(self: Any) -> Any:
             if next(count) == 3:
                 os._exit(7)
-            return await store(self, items)
+            return await store(self)
 
         return ends
 
-    _wrap(Lane, "_store_batch", make)
+    _wrap(Lane, "_store_or_halve", make)
 
 
 def let_go_backwards() -> None:

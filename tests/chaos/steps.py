@@ -15,12 +15,15 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 
 import worker.lane
+import worker.storing
 from worker.deadlines import Scheduler
 from worker.intake import Intake
 from worker.kafka import Batches
 from worker.lane import Lane
 from worker.mongo.store import Store
+from worker.publications import Publications
 from worker.publisher import Publisher
+from worker.storing import Storing
 
 ORDERS_VARIABLE = "CHAOS_ORDERS"
 
@@ -28,9 +31,9 @@ Place = tuple[Any, str, bool]
 """Owner (a class or a module), name, and whether the step is reached after the call instead of before it."""
 
 BATCH: dict[str, Place] = {
-    "decoded": (Lane, "_store_batch", False),
+    "decoded": (Storing, "_store_parts", False),
     "loaded": (Store, "load", True),
-    "decided": (worker.lane, "decide_batch", True),
+    "decided": (worker.storing, "decide_batch", True),
     "saved": (Store, "save", True),
     "stored": (Store, "transaction", True),
     "to-publish": (Publisher, "publish", False),
@@ -53,6 +56,10 @@ OPENING: dict[str, Place] = {
     "session": (Store, "start_session", True),
     "epoch": (Store, "open_lane", True),
     "checked": (worker.lane, "check_start", True),
+    "to-end": (Publications, "end", False),
+    "to-end-open": (Publisher, "end_open", False),
+    "ended-open": (Publisher, "end_open", True),
+    "ended": (Publications, "end", True),
     "asked": (worker.lane, "unpublished", True),
     "recovered": (Lane, "_recover", True),
 }

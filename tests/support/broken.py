@@ -117,6 +117,19 @@ def leave_open(topic: str, number: float, *, commits: bool) -> None:
     Publisher.publish = patched  # type: ignore[method-assign]
 
 
+def leave_out(owner: type, name: str, number: float) -> None:
+    """Do nothing in the first calls, as many as this, and say that all went well."""
+    original: Method = getattr(owner, name)
+    calls = 0
+
+    async def patched(self: Any, *args: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return None if calls <= number else await original(self, *args)
+
+    setattr(owner, name, patched)
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -137,6 +150,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "left-open-when-aborted": lambda n: leave_open("lifecycle", n, commits=False),
     "left-open-when-aborted-in-part": lambda n: leave_open("quota", n, commits=False),
     "left-open-when-committed": lambda n: leave_open("lifecycle", n, commits=True),
+    "endings-left-out": lambda n: leave_out(Publisher, "end_open", n),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),

@@ -135,7 +135,7 @@ class Deployment:
                 worker.kill()
         self.operator.delete_topics()
         # What a killed worker had under way would hold the database for 60 s.
-        sessions = [{"id": lane["session"]} for lane in self.db.lanes.find() if "session" in lane]
+        sessions = [{"id": key} for lane in self.db.lanes.find() for key in lane.get("sessions", ())]
         if sessions:
             self.mongo.admin.command("killSessions", sessions)
         self.mongo.drop_database(self.name)

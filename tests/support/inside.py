@@ -22,9 +22,11 @@ from worker.mongo.client import connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import Store
 from worker.ownership import Tasks
+from worker.publications import Publications
+from worker.rounds import Rounds
 from worker.secrets import Secrets
+from worker.storing import Storing
 from worker.topics import prepare_topics
-from worker.turns import Turns
 
 
 @dataclass
@@ -92,12 +94,16 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
     consumer.assign([partition])
     failed: list[BaseException] = []
     commits = Commits("lanes", settings, Tasks(failed.append), lambda: consumer)
+    lane_rules = Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules)
+    store = Store(client, settings.mongo_database)
+    rounds = Rounds(settings, store, Storing(store, lane_rules, FailureLimit(20, 0.5, 60)))
+    publications = Publications(settings, lane_rules.secrets, store)
     lane = Lane(
         settings=settings,
-        rules=Rules(Policy(), Secrets(SECRET), settings.lanes, partitions, **rules),
-        store=Store(client, settings.mongo_database),
-        limit=FailureLimit(20, 0.5, 60),
-        turns=Turns(),
+        rules=lane_rules,
+        store=store,
+        rounds=rounds,
+        publications=publications,
         metrics=Metrics(),
         commits=commits,
         consumer=consumer,
@@ -108,6 +114,7 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
     finally:
         lane.close()
         await lane._shut()
+        await asyncio.gather(rounds.close(), publications.close())
         await commits.settle()
         await commits.forget()
         await consumer.stop()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import psutil
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import ProducerFenced
 
 from tests.support import load, messages
 from tests.support.deployment import Deployment, WorkerProcess
@@ -61,7 +62,10 @@ def test_a_worker_that_slept_while_the_group_was_renamed_publishes_nothing(deplo
 
     deployment.overrides["group"] = f"{deployment.name}-renamed"
     deployment.judge()
-    assert [lane["producers"] for lane in deployment.db.lanes.find()] == [[f"{deployment.name}-renamed-0"]]
+    (lane,) = deployment.db.lanes.find()
+    own, shared = lane["producers"]
+    assert own == f"{deployment.name}-renamed-0"
+    assert shared.startswith(f"{deployment.name}-renamed-shared-")
 
 
 async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
@@ -74,14 +78,15 @@ async def test_a_lane_that_is_opened_elsewhere_between_store_and_publish_yields(
         await first.append(messages.register_partner("acme"))
         stored = asyncio.Event()
         go_on = asyncio.Event()
-        publish = first.lane._publish
+        publisher = first.lane._shared_publisher
+        publish = publisher.publish
 
-        async def slow(records: object) -> None:
+        async def slow(records: object) -> dict[str, int]:
             stored.set()
             await go_on.wait()
-            await publish(records)  # type: ignore[arg-type]
+            return await publish(records)  # type: ignore[arg-type]
 
-        first.lane._publish = slow  # type: ignore[method-assign]
+        publisher.publish = slow  # type: ignore[method-assign]
         working = asyncio.create_task(first.work())
         await stored.wait()
         await second.open()
@@ -116,6 +121,20 @@ async def test_a_lane_that_is_opened_elsewhere_during_its_opening_takes_nothing_
 
         second.lane.close()
         await asyncio.gather(*working)
+
+
+async def test_an_idle_lane_whose_publisher_has_failed_opens_again_before_it_stores(
+    deploy: Callable[..., Deployment],
+) -> None:
+    """White box: another lane's publication failed, or was fenced."""
+    deployment = deploy(lanes=1)
+    async with lane_inside(deployment) as inside:
+        await inside.open()
+        working = asyncio.create_task(inside.work())
+        await asyncio.sleep(0.1)
+        inside.lane._shared_publisher.failure = ProducerFenced()
+        async with asyncio.timeout(10):
+            assert isinstance(await inside.error_of(working), ProducerFenced)
 
 
 async def test_a_lane_that_is_opened_elsewhere_cannot_store(deploy: Callable[..., Deployment]) -> None:

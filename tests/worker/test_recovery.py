@@ -3,6 +3,7 @@
 The workers that kill themselves are those of tests/support/broken.py.
 """
 
+import asyncio
 import json
 import signal
 import time
@@ -12,9 +13,13 @@ from typing import Any
 import pytest
 
 from tests.support import load, messages
+from tests.support.broken import leave_open as leave_open_at
 from tests.support.deployment import Deployment, wait_until
+from tests.support.inside import lane_inside
 from tests.support.worker_process import WorkerProcess
+from worker.cancelling import cancel
 from worker.journal import records_of
+from worker.publisher import Publisher
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -240,6 +245,59 @@ def test_what_a_committed_transaction_left_open_comes_to_light_when_the_lane_is_
     assert is_seen(deployment)
     assert not again.logged("published from the journal")
     deployment.judge()
+
+
+@pytest.mark.timeout(300)
+def test_who_left_something_open_is_known_until_it_is_seen(without_verification: Deployment) -> None:
+    """A broker may leave the markers out once more, those by which an opening ends what a former owner left."""
+    deployment = without_verification
+    worker, _ = leave_open(deployment, "left-open-when-committed")
+    lane: Any = deployment.db.lanes.find_one
+    wait_until(lambda: lane()["published"] == lane()["stored"], 30, "the lane's note")
+    assert worker.terminate() == 0
+    _, former = lane()["producers"]
+
+    again = deployment.start_worker("tests.support.broken", "endings-left-out", "2").wait_ready()
+    assert former in lane()["producers"]
+    assert not is_seen(deployment)
+
+    wait_until(lambda: is_seen(deployment), 60, "what was published")
+    wait_until(lambda: former not in lane()["producers"], 30, "the former producer to be forgotten")
+    assert not again.logged("published from the journal")
+    deployment.judge()
+
+
+@pytest.mark.timeout(300)
+async def test_what_its_own_workers_producer_left_open_a_lane_has_ended_when_it_opens_again(
+    without_verification: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: acknowledged, not noted, and hidden, by the producer that the worker's lanes still work with."""
+    deployment = without_verification
+    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
+    leave_open_at("lifecycle", 1, commits=True)
+    async with lane_inside(deployment) as inside:
+        lane = inside.lane
+
+        async def noted() -> None:
+            return None
+
+        monkeypatch.setattr(lane, "_note_published", noted)
+        await inside.open()
+        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
+        working = asyncio.create_task(inside.work())
+        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
+        await cancel([working])
+        shared = lane._shared_publisher
+
+        with pytest.raises(TimeoutError, match="stays open"):
+            await inside.open()
+        await lane._shut()
+        assert not await asyncio.to_thread(is_seen, deployment)
+        await inside.open()
+
+        assert lane._shared_publisher is shared
+        events = await asyncio.to_thread(deployment.events, "partnership.lifecycle.events")
+        assert sum(event["subject"] == "left-open" for event in events) == 1
 
 
 @pytest.mark.timeout(300)

@@ -24,6 +24,7 @@ from worker.mongo.client import Client, Driver, connect
 from worker.mongo.collections import prepare
 from worker.mongo.store import (
     COLLECTION_OF,
+    INTERRUPTED,
     NOT_BEGUN,
     Changes,
     Conflict,
@@ -68,10 +69,10 @@ class Bench:
 
     async def open(self, lane: int = 0) -> tuple[Any, LaneDocument]:
         session = await self.store.start_session()
-        return session, await self.store.open_lane(lane, session, f"lane-{lane}")
+        return session, await self.store.open_lane(lane, [session], [f"lane-{lane}"])
 
     async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
-        await self.within(session, lambda s: self.store.save(s, lane, changes))
+        await self.within(session, lambda s: self.store.save(s, [lane], changes))
 
     async def within(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:
         """In a transaction that is not run again, so that a conflict is seen."""
@@ -123,6 +124,23 @@ def changes(
         row = (document.id, document.rev - 1, document_to_bson(document))
         by_name.setdefault(COLLECTION_OF[type(document)], []).append(row)
     return Changes([to_bson(e) for e in entries], by_name, [to_bson(letter) for letter in letters])
+
+
+async def test_a_transaction_whose_session_was_killed_runs_again(bench: Bench) -> None:
+    """As whoever opens a lane kills what its former owner worked with, which may be alive."""
+    session, lane = await bench.open()
+    runs = 0
+
+    async def body(inside: object) -> None:
+        nonlocal runs
+        runs += 1
+        await bench.store.save(inside, [lane], changes(PARTNER, entries=(entry("a", 0, 1),)))
+
+    interrupted = {"failCommands": ["insert"], "errorCode": INTERRUPTED}
+    await bench.client.admin.command({"configureFailPoint": "failCommand", "mode": {"times": 1}, "data": interrupted})
+    await bench.store.transaction(session, body)
+    assert runs == 2
+    assert await bench.db.journal.count_documents({}) == 1
 
 
 async def test_what_was_saved_is_loaded(bench: Bench) -> None:
@@ -200,7 +218,7 @@ async def test_a_transaction_is_run_again_after_a_conflict(bench: Bench) -> None
         seen.append(customer.rev)
         if len(seen) == 1:
             await bench.save(other, other_lane, changes(customer.but(rev=customer.rev + 1)))
-        await bench.store.save(inside, lane, changes(customer.but(rev=customer.rev + 1)))
+        await bench.store.save(inside, [lane], changes(customer.but(rev=customer.rev + 1)))
 
     await bench.store.transaction(session, body)
 
@@ -229,7 +247,7 @@ async def test_opening_a_lane_frees_what_the_former_owner_holds(bench: Bench) ->
     """An open transaction of a dead worker would hold its documents for a minute."""
     dead, lane = await bench.open()
     await _started(dead)
-    await bench.store.save(dead, lane, changes(PARTNER, entries=(entry("a", 0, 1),)))
+    await bench.store.save(dead, [lane], changes(PARTNER, entries=(entry("a", 0, 1),)))
 
     async with asyncio.timeout(5):
         session, mine = await bench.open()

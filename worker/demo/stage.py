@@ -239,7 +239,7 @@ class Stage:
     async def _drop_database(self) -> None:
         """A killed worker's transaction would hold its collections for another minute: its sessions go first."""
         async with self.mongo:
-            sessions = [{"id": lane["session"]} async for lane in self.db.lanes.find({"session": {"$ne": None}})]
+            sessions = [{"id": key} async for lane in self.db.lanes.find() for key in lane.get("sessions", ())]
             if sessions:
                 await self.mongo.admin.command({"killSessions": sessions})
             await self.mongo.drop_database(self.name)

@@ -74,7 +74,7 @@ async def _store(
             results.append(decide_order(rules, lane, loaded, item, sight, condemned))
             so_far = _joined(results)
             limit.check(monotonic_seconds(), so_far.subjects, so_far.first_failure)
-            await store.save(session, results[-1].lane, results[-1].changes)
+            await store.save(session, [results[-1].lane], results[-1].changes)
             lane = results[-1].lane
 
     await store.transaction(session, body)

@@ -1,19 +1,20 @@
 """The store of a lane: load what commands need, save what was decided, and know where it stopped."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from bson import encode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
-from pymongo import InsertOne, ReplaceOne, ReturnDocument
-from pymongo.errors import BulkWriteError, PyMongoError
+from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from handlers.documents import Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
 from worker.journal import entry_of, republished
+from worker.lease import Lease
 from worker.mongo.client import Client, awaited
 from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
 from worker.mongo.letters import Letters
@@ -23,6 +24,7 @@ COLLECTION_OF: dict[type[Document], str] = {Partner: PARTNERS, Customer: CUSTOME
 D = TypeVar("D", Partner, Customer, Partnership)
 UTC_AWARE: CodecOptions[dict[str, Any]] = CodecOptions(tz_aware=True)
 DUPLICATE_KEY = 11000
+INTERRUPTED = 11601
 DOCUMENT_BYTES_MAX = 16_777_216
 LIVE_STATUSES = ("active", "suspended", "ending")
 NONE: Mapping[str, set[str]] = {}
@@ -58,7 +60,8 @@ class LaneDocument:
     blocking: int = 0
     """How many dead letters of this lane somebody waits for. With none, the usual case, nobody asks for them."""
     producers: tuple[str, ...] = ()
-    """The transactional ids of all who may have a transaction under way; one, but for the time after a renaming."""
+    """The transactional ids of all who may have a transaction under way: the owner's, and until they are ended those of
+    former ones."""
 
 
 @dataclass(slots=True)
@@ -78,13 +81,29 @@ class Loaded:
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What one batch writes, encoded already. Documents carry the `rev` that they must still have (0: none yet)."""
+    """What batches write, encoded already. Documents carry the `rev` that they must still have (0: none yet)."""
 
     entries: list[RawBSONDocument]
     documents: dict[str, list[tuple[str, int, RawBSONDocument]]]
     letters: list[RawBSONDocument]
     kept_letters: list[tuple[str, RawBSONDocument]] = field(default_factory=list)
     """Those that were there already, as they are now."""
+
+
+def joined(parts: Sequence[Changes]) -> Changes:
+    """What batches that were decided one after another write together: of each document its last state."""
+    documents: dict[str, dict[str, tuple[str, int, RawBSONDocument]]] = {}
+    for part in parts:
+        for name, rows in part.documents.items():
+            known = documents.setdefault(name, {})
+            for key, rev, document in rows:
+                known[key] = (key, known[key][1] if key in known else rev, document)
+    return Changes(
+        [entry for part in parts for entry in part.entries],
+        {name: list(rows.values()) for name, rows in documents.items()},
+        [letter for part in parts for letter in part.letters],
+        [row for part in parts for row in part.kept_letters],
+    )
 
 
 def to_bson(document: dict[str, Any]) -> RawBSONDocument:
@@ -111,8 +130,13 @@ def document_of(kind: type[D], fields: dict[str, Any]) -> D:
     return kind.model_validate({**fields, "id": fields["_id"]})
 
 
+def _lost(lanes: Sequence[LaneDocument]) -> str:
+    epochs = ", ".join(f"{lane.lane} (this one's epoch was {lane.epoch})" for lane in lanes)
+    return f"another owner has lane {epochs}" if len(lanes) == 1 else f"another owner has one of the lanes {epochs}"
+
+
 class Store:
-    """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane."""
+    """All that the lanes do with MongoDB. One for a worker; a session for each opening of a lane, and for rounds."""
 
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
@@ -124,30 +148,45 @@ class Store:
         await self._client.admin.command("ping")
 
     async def start_session(self) -> Any:
-        """A session for one opening of a lane."""
+        """A session for transactions, one after another."""
         return await awaited(self._client.start_session())
+
+    async def kill_session(self, session: Any) -> None:
+        """End what a session may have left open on the server; it can be used further."""
+        await self._kill([session.session_id["id"]])
+
+    async def _kill(self, ids: Iterable[Any]) -> None:
+        await self._client.admin.command({"killSessions": [{"id": key} for key in ids]})
+
+    def lease(self, name: str) -> Lease:
+        """A lease of this name."""
+        return Lease(self._db, name)
 
     async def end_session(self, session: Any) -> None:
         """Give a session back. Without MongoDB it cannot be said, and ends by itself."""
         with contextlib.suppress(PyMongoError):
             await session.end_session()
 
-    async def open_lane(self, lane: int, session: Any, producer: str) -> LaneDocument:
-        """Shut the former owner out and take the lane.
+    async def open_lane(self, lane: int, sessions: Sequence[Any], producers: Sequence[str]) -> LaneDocument:
+        """Shut the former owner out and take the lane, with the sessions and producers that will work for it.
 
-        Its session first: an open transaction of a killed worker holds its documents for 60 s, this one's too. Then
-        the epoch: a store of a worker that is not dead but slow fails from then on.
+        The first session is the lane's own, the others it shares with lanes that are open.
+
+        Its sessions first: an open transaction of a killed worker holds its documents for 60 s, this one's too. One
+        that is alive runs its transaction again, and sees there that the lane is not its own any more. Then the epoch:
+        a store of a worker that is not dead but slow fails from then on.
         """
         lanes = self._db[LANES]
+        own = [session.session_id["id"] for session in sessions]
         former = await lanes.find_one({"_id": lane})
-        if former and former.get("session"):
-            await self._client.admin.command({"killSessions": [{"id": former["session"]}]})
+        if former and (others := [key for key in former.get("sessions", ()) if key not in own[1:]]):
+            await self._kill(others)  # not those that open lanes share; the lane's own may be an old one once more
         found: Any = await lanes.find_one_and_update(
             {"_id": lane},
             {
                 "$inc": {"epoch": 1},
-                "$set": {"session": session.session_id["id"]},
-                "$addToSet": {"producers": producer},
+                "$set": {"sessions": own},
+                "$addToSet": {"producers": {"$each": list(producers)}},
                 "$setOnInsert": {"stored": NOT_BEGUN, "published": NOT_BEGUN, "now_ms": 0},
             },
             upsert=True,
@@ -173,9 +212,9 @@ class Store:
         """See that nobody opened the lane after this document was read. Raises Fenced."""
         await self._update_lane(lane, {"epoch": lane.epoch})
 
-    async def forget_producers(self, lane: LaneDocument, but: str) -> None:
+    async def forget_producers(self, lane: LaneDocument, but: Sequence[str]) -> None:
         """Note that the others cannot publish any more."""
-        await self._update_lane(lane, {"producers": [but]})
+        await self._update_lane(lane, {"producers": list(but)})
 
     async def note_published(self, lane: LaneDocument, offset: int, marks: dict[str, int]) -> LaneDocument:
         """Note what was published, where no store is coming to do it."""
@@ -183,8 +222,20 @@ class Store:
         return replace(lane, published=offset, marks=marks)
 
     async def transaction(self, session: Any, body: Callable[[Any], Awaitable[None]]) -> None:
-        """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says."""
-        await session.with_transaction(body)
+        """Run `body(session)` in one transaction; it runs again from scratch after a conflict, as the driver says.
+
+        Also where somebody killed the session (`open_lane`): then the lane may be another one's, and the body sees it.
+        """
+
+        async def until_killed(session: Any) -> None:
+            try:
+                await body(session)
+            except OperationFailure as error:
+                if error.code == INTERRUPTED:
+                    raise Conflict("the session was killed") from error
+                raise
+
+        await session.with_transaction(until_killed)
 
     async def load(
         self, session: Any, entry_ids: list[str], needs: Iterable[Needs], known: Mapping[str, Partner] = NOBODY
@@ -238,24 +289,31 @@ class Store:
         found = await self._find(session, JOURNAL, {"_id": {"$in": entry_ids}}, {"digest": 1})
         return {entry["_id"]: entry.get("digest") or b"" for entry in found}
 
-    async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
-        """Write a batch: the lane's document first, so that a worker that lost the lane changes nothing.
+    async def save(self, session: Any, lanes: Sequence[LaneDocument], changes: Changes) -> None:
+        """Write what these lanes decided: their documents first, so that who lost one of them changes nothing.
 
         Raises:
-            Fenced: the lane has another owner.
+            Fenced: a lane has another owner.
             Conflict: a document is not what it was when it was loaded.
         """
-        await self._update_lane(
-            lane,
-            {
-                "stored": lane.stored,
-                "published": lane.published,
-                "now_ms": lane.now_ms,
-                "marks": lane.marks,
-                "blocking": lane.blocking,
-            },
-            session,
-        )
+        mine: list[Any] = [
+            UpdateOne(
+                {"_id": lane.lane, "epoch": lane.epoch},
+                {
+                    "$set": {
+                        "stored": lane.stored,
+                        "published": lane.published,
+                        "now_ms": lane.now_ms,
+                        "marks": lane.marks,
+                        "blocking": lane.blocking,
+                    }
+                },
+            )
+            for lane in lanes
+        ]
+        written = await self._db[LANES].bulk_write(mine, ordered=False, session=session)
+        if written.matched_count != len(mine):
+            raise Fenced(_lost(lanes))
         try:
             if changes.entries:
                 await self._db[JOURNAL].insert_many(changes.entries, ordered=True, session=session)
@@ -285,13 +343,10 @@ class Store:
                 entry["records"] = [record for _, record in republished(entry["_id"], originals, set(names))]
             yield entry
 
-    async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any], session: Any = None) -> None:
-        result = await self._db[LANES].update_one(
-            {"_id": lane.lane, "epoch": lane.epoch}, {"$set": fields}, session=session
-        )
+    async def _update_lane(self, lane: LaneDocument, fields: dict[str, Any]) -> None:
+        result = await self._db[LANES].update_one({"_id": lane.lane, "epoch": lane.epoch}, {"$set": fields})
         if not result.matched_count:
-            msg = f"lane {lane.lane} has another owner (this one's epoch was {lane.epoch})"
-            raise Fenced(msg)
+            raise Fenced(_lost([lane]))
 
     async def _documents(
         self, session: Any, kind: type[D], ids: set[str], others: Mapping[str, set[str]] = NONE

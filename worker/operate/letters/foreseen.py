@@ -1,6 +1,6 @@
 """The store of a dry run: what MongoDB holds, and laid over it what was decided since and is stored nowhere."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, TypeVar
 
 from bson import decode
@@ -154,7 +154,7 @@ class Foreseen(Store):
         await body(session)
 
     @override
-    async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
+    async def save(self, session: Any, lanes: Sequence[LaneDocument], changes: Changes) -> None:
         for raw in changes.entries:
             entry = decode(raw.raw, UTC_AWARE)
             self._digests[entry["_id"]] = entry.get("digest") or b""
