@@ -26,7 +26,7 @@ from worker.kafka import check_start, make_reader, start_client, stop_client
 from worker.letters.carrying import run_of_a_kind
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
-from worker.publications import Publications, SharedPublisher
+from worker.publications import TRANSACTION_BYTES_MAX, Publications, SharedPublisher
 from worker.publisher import Publisher
 from worker.records import Outgoing, place_of
 from worker.rounds import Rounds
@@ -39,9 +39,6 @@ QUEUE_BATCHES = 2
 
 PARTNERS_MAX = 100
 """Partners that a lane remembers, those of its last batches."""
-
-RECOVERY_BYTES_MAX = 4_194_304
-"""Bytes that one Kafka transaction publishes again from the journal."""
 
 IDLE_SECONDS = 1.0
 """A lane without work notes after so long what it has published."""
@@ -291,7 +288,7 @@ class Lane:
         records: list[Outgoing] = []
         size = 0
         for record in missing:
-            if size > RECOVERY_BYTES_MAX:
+            if size > TRANSACTION_BYTES_MAX:
                 await self._publish_again(records)
                 records, size = [], 0
             records.append(record)

@@ -113,16 +113,16 @@ class Rounds:
 
     async def _run(self) -> None:
         parts: list[tuple[_Seat, Part]] = []
+        failure: Exception = TimeoutError("the rounds were cut off")
         try:
             while self._seats:
                 parts = self._next_parts()
                 await self._round(parts)
         except Exception as error:  # noqa: BLE001 - a defect ends the worker, by way of the lanes
-            for seat in [seat for seat, _ in parts] + self._seats:
-                _answer(seat, error)
+            failure = error
         finally:  # also where it is cut off: no lane waits for an answer that does not come
             for seat in [seat for seat, _ in parts] + self._seats:
-                _answer(seat, TimeoutError("the rounds were cut off"))
+                _answer(seat, failure)
 
     async def _round(self, parts: list[tuple[_Seat, Part]]) -> None:
         if not parts:

@@ -1,9 +1,10 @@
 """The floor: what MongoDB and Kafka allow here. The same journal entries, documents and events, decided by nobody.
 
 Reads what the worker stored for the same commands, makes the batches anew, and then writes them with the worker's own
-store and publisher: as many lanes, one MongoDB and one Kafka transaction for each full batch, each batch published
-while the next is stored, as the worker does. What only the worker needs is not written: no command goes through a lane
-log, nothing is read. Run as `python -m tests.bench.floor FROM_DATABASE`, on the documents that the worker began with.
+store and publisher: as many lanes, one MongoDB transaction for each full batch, each batch published while the next is
+stored, with those of other lanes that wait, as the worker does. What only the worker needs is not written: no command
+goes through a lane log, nothing is read. Run as `python -m tests.bench.floor FROM_DATABASE`, on the documents that the
+worker began with.
 """
 
 import asyncio
