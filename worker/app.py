@@ -154,7 +154,8 @@ class Worker:
             self._starting = None
             if not self._ended.is_set():
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
-                tasks.start(self._watch(self._watchdog, lanes, prober), "watch")
+                tasks.start(self._watch(self._watchdog, lanes), "watch")
+                tasks.start(Unseen(settings).run(lanes.lanes.values), "unseen")
                 tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
                 tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
                 await self._ended.wait()
@@ -253,12 +254,10 @@ class Worker:
         subscriber.get_msg = next_records  # type: ignore[method-assign]
         return lambda: subscriber.consumer
 
-    async def _watch(self, watchdog: Watchdog, lanes: Lanes, prober: Prober) -> None:
+    async def _watch(self, watchdog: Watchdog, lanes: Lanes) -> None:
         """Keep readiness and gauges true."""
-        unseen = Unseen(self.settings, prober)
         while True:
             await watchdog.look()
-            await unseen.look(lanes.lanes.values())
             found = self.problems()
             self.metrics.ready.set(0 if found else 1)
             for state in State:

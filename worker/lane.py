@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -32,7 +32,7 @@ from worker.records import Outgoing, place_of
 from worker.rounds import Rounds
 from worker.settings import Settings
 from worker.storing import Part
-from worker.visible import are_seen, true_marks, unpublished
+from worker.visible import true_marks, unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
@@ -52,6 +52,17 @@ class State(Enum):
     OPENING = "opening"
     OPEN = "open"
     CLOSED = "closed"
+
+
+class Published(NamedTuple):
+    """How far a lane is published, in one of its openings: the next offset, and its marks (LaneDocument)."""
+
+    epoch: int
+    offset: int
+    marks: dict[str, int]
+
+
+NOTHING = Published(0, 0, {})
 
 
 class Lane:
@@ -100,9 +111,9 @@ class Lane:
         self._shared: SharedPublisher | None = None
         self._session: object | None = None
         self._document: LaneDocument | None = None
-        self._published = 0
         self._partners: dict[str, Partner] = {}
-        self._marks: dict[str, int] = {}
+        self._acknowledged = NOTHING
+        self._seen = NOTHING
         self._begun = 0.0
         self._taken = 0
         self._log = log.bind(lane=self.number)
@@ -120,7 +131,7 @@ class Lane:
     @property
     def next_offset(self) -> int | None:
         """The next offset to be decided and published; None while the lane is not open."""
-        return self._published if self.is_open else None
+        return self._acknowledged.offset if self.is_open else None
 
     @property
     def is_open(self) -> bool:
@@ -128,9 +139,14 @@ class Lane:
         return self.state is State.OPEN
 
     @property
-    def marks(self) -> Mapping[str, int]:
-        """Where its publications ended, for each partition by `mark_of`."""
-        return self._marks
+    def acknowledged(self) -> Published:
+        """Up to where Kafka says that it has what this lane published. It may still be taken away (`confirm`)."""
+        return self._acknowledged
+
+    @property
+    def seen(self) -> Published:
+        """Up to where a reader sees what this lane published: only that does it hold for published."""
+        return self._seen
 
     @property
     def waiting_for(self) -> str | None:
@@ -195,10 +211,33 @@ class Lane:
         self._closing.set()
         self._arrived.set()
 
-    def doubt(self, why: str, hidden: tuple[TopicName, int]) -> None:
-        """Ask the lane to start again after the batch that it is at: what it has published there stays hidden."""
+    async def confirm(self, shown: Published) -> None:
+        """Hold for published what was acknowledged up to there: nothing stands open below its marks.
+
+        That alone does not say that a reader sees it. Where a broker had left out the markers of an acknowledged
+        publication, and somebody has fenced the publisher in its next one, both were aborted. So it is asked for a sign
+        of life first: who was not fenced until then has had nothing aborted.
+
+        Raises:
+            KafkaError, TimeoutError: it gives none.
+        """
+        new = dict(shown.marks.items() - self._seen.marks.items())
+        if self._is_ahead(shown) and new:
+            await self._shared_publisher.prove(place_of(min(new)))
+        if self._is_ahead(shown):
+            self._seen = shown
+
+    def _is_ahead(self, published: Published) -> bool:
+        return self.is_open and self._seen.epoch == published.epoch and self._seen.offset < published.offset
+
+    def doubt(self, why: str, hidden: tuple[TopicName, int] | None = None) -> None:
+        """Ask the lane to start again after the batch that it is at: what it has published is not seen.
+
+        `hidden`: where something stays open in front of it.
+        """
         self._doubt = why
-        self._hidden.add(hidden)
+        if hidden is not None:
+            self._hidden.add(hidden)
         self._arrived.set()
 
     # Opening ------------------------------------------------------------------------------------------------------
@@ -245,12 +284,13 @@ class Lane:
                 await stop_client(reader)
 
         # Below the document's `published` all is out, whatever happened to the group's offsets; above it some may be.
-        self._marks = document.marks
         self._step = "publishing what is not published"
-        await self._recover(document, committed or 0)
+        marks = await self._recover(document, committed or 0)
+        self._note_done(Published(document.epoch, document.stored, document.marks | marks))
+        # What was published just now is not seen yet.
+        self._seen = Published(document.epoch, document.published, document.marks) if marks else self._acknowledged
         self._step = "noting what is published"
-        self._document = await self._store.note_published(document, document.stored, self._marks)
-        self._note_done(document.stored)
+        self._document = await self._store.note_published(document, self._seen.offset, self._seen.marks)
         await self._close_publisher()  # from here on the shared one
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, document.stored)
@@ -260,8 +300,9 @@ class Lane:
         self.state, self._trouble, self._step = State.OPEN, None, "working"
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=document.published)
 
-    async def _recover(self, document: LaneDocument, committed: int) -> None:
-        """Publish what a crash left, in log order, before anything is decided."""
+    async def _recover(self, document: LaneDocument, committed: int) -> dict[str, int]:
+        """Publish what a crash left, in log order, before anything is decided. Returns the marks of that."""
+        marks: dict[str, int] = {}
         entries = []
         if document.published < document.stored:
             found = self._store.unpublished(self.number, document.published, document.stored)
@@ -271,35 +312,36 @@ class Lane:
         await self._end_open(document, places)
         if entries:
             try:
-                await self._publish_missing(document, entries, committed)
+                marks = await self._publish_missing(document, entries, committed)
             except TimeoutError:
                 # Perhaps the shared producer left it open: next time that one is asked to end it.
                 self._hidden |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
                 raise
+        # By now nothing is hidden of what they published for this lane: it would have been waited for.
         working = (self._transactional_id, self._shared_publisher.id)
-        # A broker may leave out the markers once more. Whoever left something that is still hidden is ended again.
-        if set(document.producers) != set(working) and await are_seen(self._settings, document.marks):
+        if set(document.producers) != set(working):
             await self._store.forget_producers(document, but=working)
+        return marks
 
-    async def _publish_missing(self, document: LaneDocument, entries: Sequence[dict[str, Any]], committed: int) -> None:
+    async def _publish_missing(
+        self, document: LaneDocument, entries: Sequence[dict[str, Any]], committed: int
+    ) -> dict[str, int]:
         missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks, committed)
-        if not missing:
-            return
+        # By the lane's own: what a broker does not take must not hold other lanes.
+        marks: dict[str, int] = {}
         records: list[Outgoing] = []
         size = 0
         for record in missing:
             if size > TRANSACTION_BYTES_MAX:
-                await self._publish_again(records)
+                marks |= await self._own_publisher.publish(records)
                 records, size = [], 0
             records.append(record)
             size += len(record.value or b"")
-        await self._publish_again(records)
-        self._metrics.recoveries.inc()
-        self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
-
-    async def _publish_again(self, records: Sequence[Outgoing]) -> None:
-        # By the lane's own: what a broker does not take must not hold other lanes.
-        self._marks = self._marks | await self._own_publisher.publish(records)
+        marks |= await self._own_publisher.publish(records)
+        if missing:
+            self._metrics.recoveries.inc()
+            self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
+        return marks
 
     async def _end_open(self, document: LaneDocument, places: Iterable[tuple[TopicName, int]]) -> None:
         """Fence who published for this lane, and end what they left open."""
@@ -418,7 +460,8 @@ class Lane:
             raise RuntimeError(msg)
         items = run_of_a_kind([decode(record, self._rules.secrets) for record in self._next_batch(records_max)])
         self._begun, self._taken = monotonic_seconds(), len(items)
-        part = Part(replace(document, published=self._published, marks=self._marks), session, items, self._partners)
+        document = replace(document, published=self._seen.offset, marks=self._seen.marks)
+        part = Part(document, session, items, self._partners)
         if part.has_orders:
             self._partners.clear()  # what orders do to them is not followed
         return part
@@ -433,18 +476,19 @@ class Lane:
 
     async def _publish_stored(self, result: Result, store_seconds: float) -> None:
         started = monotonic_seconds()
-        self._marks = self._marks | await self._shared_publisher.publish(result.records)
-        self._note_done(result.lane.stored)
+        marks = await self._shared_publisher.publish(result.records)
+        former = self._acknowledged
+        self._note_done(Published(former.epoch, result.lane.stored, former.marks | marks))
         self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
         self._metrics.batch(result.outcomes, store_seconds, monotonic_seconds() - started)
         for letter in result.buried:
             self._log.warning("dead letter", **letter)
 
-    def _note_done(self, offset: int) -> None:
-        """Below it all is decided and published."""
-        self._published = offset
-        self._commits.note({self.partition: offset})
+    def _note_done(self, published: Published) -> None:
+        """Below it all is decided, and Kafka has said that it is published."""
+        self._acknowledged = published
+        self._commits.note({self.partition: published.offset})
 
     @property
     def _own_publisher(self) -> Publisher:
@@ -462,5 +506,5 @@ class Lane:
 
     async def _note_published(self) -> None:
         document = self._document
-        if document is not None and document.published < self._published:
-            self._document = await self._store.note_published(document, self._published, self._marks)
+        if document is not None and document.published < self._seen.offset:
+            self._document = await self._store.note_published(document, self._seen.offset, self._seen.marks)

@@ -36,10 +36,11 @@ Place = tuple[TopicName, int]
 
 
 class _Job(NamedTuple):
-    """What a lane wants published, or places in which it wants ended what stands open."""
+    """What a lane wants published, or places in which it wants ended what stands open, or one for a sign of life."""
 
     records: Sequence[Outgoing]
     places: Sequence[Place]
+    anywhere: Sequence[Place]
     marks: "asyncio.Future[dict[str, int]]"
 
 
@@ -69,14 +70,24 @@ class SharedPublisher:
         Raises:
             KafkaError, TimeoutError: as Publisher.publish.
         """
-        return await self._ask(records, ()) if records else {}
+        return await self._ask(records) if records else {}
 
     async def settle(self, places: Iterable[Place] = ()) -> None:
         """Wait until what was given before has ended, and end what it left open in these places (Publisher.end_open).
 
         Only such places as take markers: one without a leader would hold the next transaction, and so all lanes.
         """
-        await self._ask((), list(places))
+        await self._ask(places=list(places))
+
+    async def prove(self, place: Place) -> None:
+        """Return when this publisher has ended a transaction that it began after this was asked for.
+
+        So it was not fenced until then. Where it has nothing to publish, that transaction ends what is open in `place`.
+
+        Raises:
+            KafkaError, TimeoutError: as Publisher.publish.
+        """
+        await self._ask(anywhere=[place])
 
     def check(self) -> None:
         """Raise what `publish` would, where this publisher is of no more use."""
@@ -90,9 +101,11 @@ class SharedPublisher:
             await cancel([self._running], within=CUT_SECONDS)
         await self._publisher.stop()
 
-    async def _ask(self, records: Sequence[Outgoing], places: Sequence[Place]) -> dict[str, int]:
+    async def _ask(
+        self, records: Sequence[Outgoing] = (), places: Sequence[Place] = (), anywhere: Sequence[Place] = ()
+    ) -> dict[str, int]:
         self.check()
-        job = _Job(records, places, asyncio.get_running_loop().create_future())
+        job = _Job(records, places, anywhere, asyncio.get_running_loop().create_future())
         self._jobs.append(job)
         if self._running is None or self._running.done():
             self._running = asyncio.create_task(self._run(), name="publications")
@@ -118,7 +131,10 @@ class SharedPublisher:
     async def _done(self, jobs: Sequence[_Job]) -> dict[str, int]:
         records = [record for job in jobs for record in job.records]
         marks = await self._publisher.publish(records) if records else {}
-        if places := {place for job in jobs for place in job.places}:
+        places = {place for job in jobs for place in job.places}
+        if not records and not places:
+            places.update([place for job in jobs for place in job.anywhere][:1])
+        if places:
             await self._publisher.end_open(places)
         return marks
 

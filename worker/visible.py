@@ -40,31 +40,11 @@ async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mappin
 
     The reader is one that reads what is not committed, so that an open transaction does not look like an end.
     """
-    places = _places(settings, marks)
+    places = {mark: TopicPartition(settings.topic(topic), n) for mark in marks for topic, n in [place_of(mark)]}
     topics = await reader.topics()
     there = {mark: place for mark, place in places.items() if place.topic in topics}
     ends = await reader.end_offsets(list(there.values())) if there else {}
     return {mark: marks[mark] for mark, place in there.items() if marks[mark] <= ends[place]}
-
-
-def _places(settings: Settings, marks: Mapping[str, int]) -> dict[str, TopicPartition]:
-    """Mark → the partition that it is of."""
-    return {mark: TopicPartition(settings.topic(topic), n) for mark in marks for topic, n in [place_of(mark)]}
-
-
-async def are_seen(settings: Settings, marks: Mapping[str, int]) -> bool:
-    """Whether a `read_committed` consumer sees all below these marks: no transaction hides any of it."""
-    places = _places(settings, marks)
-    if not places:
-        return True
-    reader = make_reader(settings)
-    try:
-        async with asyncio.timeout(settings.request_timeout_seconds):
-            await start_client(reader)
-            seen = await reader.end_offsets(list(places.values()))
-    finally:
-        await stop_client(reader)
-    return all(seen[place] >= marks[mark] for mark, place in places.items())
 
 
 async def unpublished(

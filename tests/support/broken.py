@@ -88,11 +88,12 @@ def lose_kafka() -> None:
 LEFT_OPEN = b"left-open"
 
 
-def leave_open(topic: str, number: float, *, commits: bool) -> None:
+def leave_open(topic: str, number: float, *, commits: bool, kills: bool = False) -> None:
     """A transaction whose markers one topic does not get: its coordinator was never told of that topic's partition.
 
     A broker leaves markers out where it finds no leader. `commits` or not: then the client gives up before the end.
-    It is the publication of that number about the partnership LEFT_OPEN.
+    It is the publication of that number about the partnership LEFT_OPEN. `kills`: in the next one, sent and not
+    committed.
     """
     original: Method = Publisher.publish
     calls = 0
@@ -101,6 +102,8 @@ def leave_open(topic: str, number: float, *, commits: bool) -> None:
     async def patched(self: Any, records: Any) -> Any:
         nonlocal calls, done
         calls += any(record.key == LEFT_OPEN for record in records)
+        if kills and done:
+            self._producer.commit_transaction = die
         if calls != number or done:
             return await original(self, records)
         done = True
@@ -150,6 +153,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "left-open-when-aborted": lambda n: leave_open("lifecycle", n, commits=False),
     "left-open-when-aborted-in-part": lambda n: leave_open("quota", n, commits=False),
     "left-open-when-committed": lambda n: leave_open("lifecycle", n, commits=True),
+    "left-open-and-killed-in-the-next": lambda n: leave_open("lifecycle", n, commits=True, kills=True),
     "endings-left-out": lambda n: leave_out(Publisher, "end_open", n),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),

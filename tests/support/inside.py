@@ -1,7 +1,7 @@
 """One lane inside of the test, joined from the worker's own parts, on a consumer that the test holds."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +12,7 @@ from contracts.topics import TopicName
 from handlers.policy import Policy
 from tests.support.deployment import SECRET, Deployment
 from worker.batch import Rules
+from worker.cancelling import cancel
 from worker.commits import Commits
 from worker.cursor import Gap
 from worker.failures import FailureLimit
@@ -27,6 +28,7 @@ from worker.rounds import Rounds
 from worker.secrets import Secrets
 from worker.storing import Storing
 from worker.topics import prepare_topics
+from worker.unseen import Unseen
 
 
 @dataclass
@@ -59,12 +61,21 @@ class LaneInside:
                     self.lane.put(taken)
 
     async def work(self) -> None:
-        """Feed the open lane from the log, and let it work until it is closed."""
-        feeding = asyncio.create_task(self.feed())
+        """Let the open lane work until it is closed."""
+        await self._with_others(self.lane._work())
+
+    async def run(self) -> None:
+        """Let the lane open and work until it is closed."""
+        await self._with_others(self.lane.run())
+
+    async def _with_others(self, working: Coroutine[Any, Any, None]) -> None:
+        """While records are handed over to it, and somebody looks what is seen of its publications."""
+        looking = Unseen(self.deployment.settings()).run(lambda: [self.lane])
+        others = [asyncio.create_task(self.feed()), asyncio.create_task(looking)]
         try:
-            await self.lane._work()
+            await working
         finally:
-            feeding.cancel()
+            await cancel(others)
 
     async def error_of(self, working: "asyncio.Task[None]") -> BaseException | None:
         """What ended the work."""

@@ -36,14 +36,12 @@ async def test_a_batch_that_conflicts_again_and_again_is_halved(deploy: Callable
         store.save = crowded
         commands = [messages.register_partner(f"partner-{number}") for number in range(BATCH)]
         await inside.append(*commands)
-        feeding = asyncio.create_task(inside.feed())
-        running = asyncio.create_task(inside.lane.run())
+        running = asyncio.create_task(inside.run())
         try:
             await asyncio.to_thread(deployment.wait_decided, [f"register-partner-{number}" for number in range(BATCH)])
         finally:
             inside.lane.close()
             await asyncio.wait({running}, timeout=30)
-            feeding.cancel()
 
     assert sizes[:3] == [BATCH] * 3, "a conflict was not tried again"
     assert sorted(set(sizes), reverse=True)[:3] == [8, 4, 2]

@@ -11,15 +11,21 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
 
 from tests.support import load, messages
 from tests.support.broken import leave_open as leave_open_at
-from tests.support.deployment import Deployment, wait_until
+from tests.support.deployment import SECRET, Deployment, wait_until
 from tests.support.inside import lane_inside
 from tests.support.worker_process import WorkerProcess
 from worker.cancelling import cancel
 from worker.journal import records_of
+from worker.lane import IDLE_SECONDS
 from worker.publisher import Publisher
+from worker.records import place_of
+from worker.secrets import Secrets
+from worker.unseen import Unseen
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -209,6 +215,17 @@ def leave_open(deployment: Deployment, how: str) -> tuple[WorkerProcess, dict[st
     return worker, wait_until(lambda: deployment.db.journal.find_one({"subject": "left-open"}), 30, "the decision")
 
 
+def wait_acknowledged(deployment: Deployment) -> None:
+    """Until Kafka has said that all is published: then the group's offset follows."""
+    done = deployment.db.lanes.find_one
+
+    def committed() -> bool:
+        at = deployment.operator.offsets(deployment.name, "partnership.lanes").get(0, -1)
+        return bool(at == (done() or {"stored": None})["stored"])
+
+    wait_until(committed, 30, "the group's offset")
+
+
 def is_seen(deployment: Deployment) -> bool:
     return any(event["subject"] == "left-open" for event in deployment.events("partnership.lifecycle.events"))
 
@@ -232,11 +249,10 @@ def test_what_an_aborted_transaction_left_open_comes_to_light_and_only_the_rest_
 def test_what_a_committed_transaction_left_open_comes_to_light_when_the_lane_is_opened(
     without_verification: Deployment,
 ) -> None:
-    """It was acknowledged and noted, so nobody will send it again: it must not be aborted for want of a marker."""
+    """It was acknowledged: it need not go out again for want of a marker."""
     deployment = without_verification
     worker, _ = leave_open(deployment, "left-open-when-committed")
-    lane = deployment.db.lanes.find_one
-    wait_until(lambda: (found := lane()) and found["published"] == found["stored"], 30, "the lane's note")
+    wait_acknowledged(deployment)
     assert worker.terminate() == 0
     assert not is_seen(deployment)
 
@@ -253,18 +269,80 @@ def test_who_left_something_open_is_known_until_it_is_seen(without_verification:
     deployment = without_verification
     worker, _ = leave_open(deployment, "left-open-when-committed")
     lane: Any = deployment.db.lanes.find_one
-    wait_until(lambda: lane()["published"] == lane()["stored"], 30, "the lane's note")
+    wait_acknowledged(deployment)
     assert worker.terminate() == 0
     _, former = lane()["producers"]
 
-    again = deployment.start_worker("tests.support.broken", "endings-left-out", "2").wait_ready()
+    again = deployment.start_worker("tests.support.broken", "endings-left-out", "2")
+    wait_until(lambda: again.logged("lane starts again"), 60, "the first opening to give up")
     assert former in lane()["producers"]
     assert not is_seen(deployment)
 
-    wait_until(lambda: is_seen(deployment), 60, "what was published")
-    wait_until(lambda: former not in lane()["producers"], 30, "the former producer to be forgotten")
+    again.wait_ready()
+    assert is_seen(deployment)
+    assert former not in lane()["producers"]
     assert not again.logged("published from the journal")
     deployment.judge()
+
+
+@pytest.mark.timeout(300)
+def test_what_was_acknowledged_and_taken_away_by_the_next_abort_goes_out_again(
+    without_verification: Deployment,
+) -> None:
+    """Hidden for want of a marker, and then the worker is killed in the next transaction of that producer there."""
+    deployment = without_verification
+    worker, _ = leave_open(deployment, "left-open-and-killed-in-the-next")
+    wait_acknowledged(deployment)
+    time.sleep(2 * IDLE_SECONDS)  # by now an idle lane has noted what it holds for published
+    deployment.produce(messages.INVITATION, messages.decline("left-open", load.PARTNERS[0]))
+    assert worker.wait() == KILLED
+
+    again = deployment.start_worker().wait_ready()
+
+    assert is_seen(deployment)
+    assert again.logged("published from the journal")
+    deployment.judge()
+
+
+@pytest.mark.timeout(300)
+async def test_what_an_abort_took_away_is_not_held_for_seen(
+    without_verification: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: the lane lives on, and does not know that somebody has fenced its publisher."""
+    deployment = without_verification
+    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
+    leave_open_at("lifecycle", 1, commits=True)
+    async with lane_inside(deployment) as inside:
+        lane = inside.lane
+        await inside.open()
+        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
+        working = asyncio.create_task(inside.work())
+        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
+        await cancel([working])
+        settings = deployment.settings()
+        other = Publisher(settings, Secrets(SECRET), lane._shared_publisher.id)
+        await other.start()
+        producer = other._producer
+        await producer.begin_transaction()
+        for mark in lane.acknowledged.marks:
+            topic, partition = place_of(mark)
+            producer._txn_manager.maybe_add_partition_to_txn(TopicPartition(settings.topic(topic), partition))
+        await producer.abort_transaction()
+        await other.stop()
+
+        before = lane.seen
+        unseen = Unseen(settings)
+        await unseen.look([lane])
+        await unseen._prober.close()
+        assert not unseen._standing, "what is gone hides nothing any more"
+        assert lane.seen is before
+        with pytest.raises(KafkaError):
+            lane._shared_publisher.check()
+        await lane._shut()
+        await inside.open()
+
+        events = await asyncio.to_thread(deployment.events, "partnership.lifecycle.events")
+        assert sum(event["subject"] == "left-open" for event in events) == 1
 
 
 @pytest.mark.timeout(300)
@@ -278,10 +356,6 @@ async def test_what_its_own_workers_producer_left_open_a_lane_has_ended_when_it_
     async with lane_inside(deployment) as inside:
         lane = inside.lane
 
-        async def noted() -> None:
-            return None
-
-        monkeypatch.setattr(lane, "_note_published", noted)
         await inside.open()
         await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
         working = asyncio.create_task(inside.work())

@@ -22,8 +22,7 @@ def restrict(partner: str) -> bytes:
 async def remembering(deployment: Deployment) -> AsyncIterator[LaneInside]:
     """A lane at work that has just restricted its partner."""
     async with lane_inside(deployment) as inside:
-        feeding = asyncio.create_task(inside.feed())
-        running = asyncio.create_task(inside.lane.run())
+        running = asyncio.create_task(inside.run())
         try:
             await inside.append(messages.register_partner("acme"), restrict("acme"))
             await asyncio.to_thread(deployment.wait_decided, ["restrict"])
@@ -32,7 +31,6 @@ async def remembering(deployment: Deployment) -> AsyncIterator[LaneInside]:
         finally:
             inside.lane.close()
             await asyncio.wait({running}, timeout=30)
-            feeding.cancel()
 
 
 async def test_what_another_owner_wrote_counts_after_the_next_opening(deploy: Callable[..., Deployment]) -> None:

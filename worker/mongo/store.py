@@ -46,9 +46,10 @@ class Conflict(PyMongoError):
 class LaneDocument:
     """Where a lane stands: written in each store, so that it is exactly as true as the documents.
 
-    `stored` and `published` are the next offsets of the lane log to be decided and to be published; `now_ms` is the
-    time of the last decision; `epoch` rises with each opening and is in the filter of each store. `marks` say where on
-    the topics the lane's publications up to `published` ended (`mark_of`).
+    `stored` is the next offset of the lane log to be decided; what comes of all below `published` is seen by readers of
+    the topics, what comes of the next ones may be; `now_ms` is the time of the last decision; `epoch` rises with each
+    opening and is in the filter of each store. `marks` say where on the topics the lane's publications up to
+    `published` ended (`mark_of`).
     """
 
     lane: int
@@ -337,7 +338,8 @@ class Store:
     async def unpublished(self, lane: int, first: int, end: int) -> AsyncIterator[dict[str, Any]]:
         """A lane's journal entries from `first` up to, not including, `end`, in log order; with what orders sent."""
         query = {"lane": lane, "offset": {"$gte": first, "$lt": end}}
-        async for entry in self._db[JOURNAL].find(query).sort([("offset", 1), ("step", 1)]).batch_size(200):
+        fields = {"records": 1, "republished": 1, "at": 1, "offset": 1}
+        async for entry in self._db[JOURNAL].find(query, fields).sort([("offset", 1), ("step", 1)]).batch_size(200):
             if names := entry.get("republished"):
                 originals = await self.letters.entries(None, {entry_of(name) for name in names})
                 entry["records"] = [record for _, record in republished(entry["_id"], originals, set(names))]
