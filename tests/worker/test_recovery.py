@@ -294,7 +294,7 @@ def test_what_was_acknowledged_and_taken_away_by_the_next_abort_goes_out_again(
     worker, _ = leave_open(deployment, "left-open-and-killed-in-the-next")
     wait_acknowledged(deployment)
     time.sleep(2 * IDLE_SECONDS)  # by now an idle lane has noted what it holds for published
-    deployment.produce(messages.INVITATION, messages.decline("left-open", load.PARTNERS[0]))
+    deployment.produce(messages.INVITATION, messages.invite("next", load.PARTNERS[0]))
     assert worker.wait() == KILLED
 
     again = deployment.start_worker().wait_ready()
