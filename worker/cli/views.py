@@ -249,4 +249,4 @@ def _explain(because: Because) -> None:
         said = f"last command: {short_type(last['type'])} at {when(last['at'])}, {last['outcome']}{code}"
         out.print(f"\n[faint]{escape(said)}[/]")
     behind = "its lane log cannot be asked" if because.undecided is None else f"some {because.undecided} to decide"
-    out.print(f"[faint]lane {because.lane}: {behind}, {because.unpublished} to publish[/]")
+    out.print(f"[faint]lane {because.lane}: {behind}, {because.unpublished} to be seen on the topics[/]")

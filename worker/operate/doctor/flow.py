@@ -13,8 +13,8 @@ from worker.operate.doctor.report import Finding, Says, ago, count, some
 LATE_SECONDS, VERY_LATE_SECONDS = 30, 300
 """So long a record may wait to be decided or taken in. Fewer seconds are a restart or a rebalance."""
 
-LOOK_AGAIN_SECONDS = 2.5
-"""A lane without work notes after a second what it has published."""
+LOOK_AGAIN_SECONDS = 3.5
+"""A lane without work notes within two seconds what readers see of it."""
 
 START = "Start one: partnership-worker run. If it ended by itself, its last log line says why."
 GO_ON = 'say where to go on (docs/operating.md, "Records that expired unread").'
