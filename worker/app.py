@@ -42,7 +42,6 @@ from worker.redaction import Redactor
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics
-from worker.unseen import Unseen
 from worker.watchdog import LOOK_SECONDS, Watchdog
 
 LEAVE_SECONDS = 4.0
@@ -155,7 +154,6 @@ class Worker:
             if not self._ended.is_set():
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
                 tasks.start(self._watch(self._watchdog, lanes), "watch")
-                tasks.start(Unseen(settings).run(lanes.lanes.values), "unseen")
                 tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
                 tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
                 await self._ended.wait()

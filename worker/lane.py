@@ -43,6 +43,9 @@ PARTNERS_MAX = 100
 IDLE_SECONDS = 1.0
 """A lane without work notes after so long what it has published."""
 
+SEEN_SECONDS_MAX = 1.0
+"""So long a lane that closes waits for its last publication to be seen."""
+
 log = structlog.get_logger(__name__)
 
 
@@ -91,7 +94,6 @@ class Lane:
         self._step = "fencing in Kafka"
         self._trouble: str | None = None
         self._doubt: str | None = None
-        self._hidden: set[tuple[TopicName, int]] = set()
         self._settings = settings
         self._rules = rules
         self._store = store
@@ -114,6 +116,8 @@ class Lane:
         self._partners: dict[str, Partner] = {}
         self._acknowledged = NOTHING
         self._seen = NOTHING
+        self._shown = asyncio.Event()
+        self._recovered: dict[str, int] = {}
         self._begun = 0.0
         self._taken = 0
         self._log = log.bind(lane=self.number)
@@ -225,20 +229,30 @@ class Lane:
         if self._is_ahead(shown) and new:
             await self._shared_publisher.prove(place_of(min(new)))
         if self._is_ahead(shown):
-            self._seen = shown
+            self._see(shown)
 
     def _is_ahead(self, published: Published) -> bool:
         return self.is_open and self._seen.epoch == published.epoch and self._seen.offset < published.offset
 
-    def doubt(self, why: str, hidden: tuple[TopicName, int] | None = None) -> None:
-        """Ask the lane to start again after the batch that it is at: what it has published is not seen.
+    @property
+    def recovered(self) -> Mapping[str, int]:
+        """The marks of what was published from the journal at its opening, by the producer of openings."""
+        return self._recovered
 
-        `hidden`: where something stays open in front of it.
+    async def end_open(self, places: Iterable[tuple[TopicName, int]]) -> None:
+        """End what the publisher of open lanes left open there; only where partitions take markers.
+
+        Raises:
+            KafkaError, TimeoutError: as SharedPublisher.settle.
         """
-        self._doubt = why
-        if hidden is not None:
-            self._hidden.add(hidden)
-        self._arrived.set()
+        if self._shared is not None:
+            await self._shared.settle(places)
+
+    def doubt(self, why: str) -> None:
+        """Ask the lane to start again after the batch that it is at: what it has published is not seen."""
+        if self.is_open:
+            self._doubt = why
+            self._arrived.set()
 
     # Opening ------------------------------------------------------------------------------------------------------
 
@@ -285,10 +299,10 @@ class Lane:
 
         # Below the document's `published` all is out, whatever happened to the group's offsets; above it some may be.
         self._step = "publishing what is not published"
-        marks = await self._recover(document, committed or 0)
-        self._note_done(Published(document.epoch, document.stored, document.marks | marks))
+        marks = self._recovered = await self._recover(document, committed or 0)
+        self._acknowledged = Published(document.epoch, document.stored, document.marks | marks)
         # What was published just now is not seen yet.
-        self._seen = Published(document.epoch, document.published, document.marks) if marks else self._acknowledged
+        self._see(Published(document.epoch, document.published, document.marks) if marks else self._acknowledged)
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, self._seen.offset, self._seen.marks)
         await self._close_publisher()  # from here on the shared one
@@ -296,7 +310,6 @@ class Lane:
         self._consumer.seek(self.partition, document.stored)
         if not self._closing.is_set():
             self._consumer.resume(self.partition)
-        self._hidden.clear()
         self.state, self._trouble, self._step = State.OPEN, None, "working"
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=document.published)
 
@@ -311,12 +324,7 @@ class Lane:
         places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
         await self._end_open(document, places)
         if entries:
-            try:
-                marks = await self._publish_missing(document, entries, committed)
-            except TimeoutError:
-                # Perhaps the shared producer left it open: next time that one is asked to end it.
-                self._hidden |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
-                raise
+            marks = await self._publish_missing(document, entries, committed)
         # By now nothing is hidden of what they published for this lane: it would have been waited for.
         working = (self._transactional_id, self._shared_publisher.id)
         if set(document.producers) != set(working):
@@ -350,8 +358,9 @@ class Lane:
         await self._own_publisher.end_open(places)  # first: who was fenced meanwhile must hurt nobody
         formers = [producer for producer in document.producers if producer not in (self._transactional_id, shared.id)]
         await asyncio.gather(*(self._publications.end(producer, places) for producer in formers))
-        # What this lane gave the shared one before it started again has ended by then.
-        await shared.settle(self._hidden)
+        # What this lane gave the shared one before it started again has ended by then, and stays hidden nowhere. All of
+        # these partitions have just taken markers: one that did not would hold every lane.
+        await shared.settle(places)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():
@@ -394,6 +403,7 @@ class Lane:
                         await publishing
                     publishing = asyncio.create_task(self._publish_stored(result, monotonic_seconds() - self._begun))
                 elif self._closing.is_set():
+                    await self._be_seen()
                     await self._note_published()
                     return
                 elif idle:
@@ -478,16 +488,17 @@ class Lane:
         started = monotonic_seconds()
         marks = await self._shared_publisher.publish(result.records)
         former = self._acknowledged
-        self._note_done(Published(former.epoch, result.lane.stored, former.marks | marks))
+        self._acknowledged = Published(former.epoch, result.lane.stored, former.marks | marks)
         self._attempt = 0
         self._batch_records_max = min(self._settings.batch_records_max, self._batch_records_max * 2)
         self._metrics.batch(result.outcomes, store_seconds, monotonic_seconds() - started)
         for letter in result.buried:
             self._log.warning("dead letter", **letter)
 
-    def _note_done(self, published: Published) -> None:
-        """Below it all is decided, and Kafka has said that it is published."""
-        self._acknowledged = published
+    def _see(self, published: Published) -> None:
+        """Below it all is decided and published."""
+        self._seen = published
+        self._shown.set()
         self._commits.note({self.partition: published.offset})
 
     @property
@@ -503,6 +514,14 @@ class Lane:
             msg = "a lane that is not open publishes nothing"
             raise RuntimeError(msg)
         return self._shared
+
+    async def _be_seen(self) -> None:
+        """Wait a moment for the look after the last publication, so that the next opening need not ask the topics."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SEEN_SECONDS_MAX):
+                while self._seen.offset < self._acknowledged.offset:
+                    self._shown.clear()
+                    await self._shown.wait()
 
     async def _note_published(self) -> None:
         document = self._document

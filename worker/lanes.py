@@ -21,6 +21,7 @@ from worker.publications import Publications
 from worker.rounds import Rounds
 from worker.settings import Settings
 from worker.storing import Storing
+from worker.unseen import Unseen
 from worker.watchdog import Place
 
 SETTLE_SECONDS_MIN = 0.5
@@ -59,6 +60,9 @@ class Lanes:
         self._rounds: Rounds | None = None
         self._publications: Publications | None = None
         self._tasks = Tasks(fail)
+        self._unseen = Unseen(settings)
+        self._leaving: set[Lane] = set()
+        """Those that close: what they published last is looked at, too."""
         self._running: dict[TopicPartition, asyncio.Task[None]] = {}
         self._commits = Commits("lanes", settings, self._tasks, consumer)
         self._guard = GapGuard("lane", prober, metrics, self._tasks, self._cursor)
@@ -95,6 +99,7 @@ class Lanes:
     def begin(self) -> None:
         """Take what the group assigns, until `close`. Said at each joining: a first try may have failed."""
         self._closed = False
+        self._tasks.start(self._unseen.run(lambda: [*self.lanes.values(), *self._leaving]), "unseen")
 
     async def close(self) -> None:
         """Close every lane, within the bound of a revocation. Before the consumer stops: it calls no listener then."""
@@ -143,12 +148,14 @@ class Lanes:
             for partition in partitions:
                 if lane := self.lanes.pop(partition, None):
                     lane.close()
+                    self._leaving.add(lane)
             if running:
                 _, late = await asyncio.wait(running, timeout=self._settings.lane_close_seconds)
                 if late:
                     # Whatever their outcome: the next opening settles it.
                     log.warning("lanes were cut off", count=len(late))
                     await cancel(late, within=1)
+            self._leaving.clear()
             closing = self._retire() if not self.lanes else None
             try:
                 async with asyncio.timeout(max(SETTLE_SECONDS_MIN, until - monotonic_seconds())):

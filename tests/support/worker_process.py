@@ -58,6 +58,11 @@ class WorkerProcess:
         except OSError:
             return {}
 
+    def metrics(self) -> str:
+        """Its page for Prometheus."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/metrics", timeout=5) as page:
+            return str(page.read().decode())
+
     def peak_mb(self) -> float:
         """Its resident memory at the most, so far; 0 of one that has ended."""
         try:

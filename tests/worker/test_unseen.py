@@ -37,7 +37,7 @@ async def published(deploy_own: Callable[..., Deployment]) -> AsyncIterator[Lane
 async def unseen(published: LaneInside) -> AsyncIterator[Unseen]:
     unseen = Unseen(published.deployment.settings())
     yield unseen
-    await unseen._prober.close()
+    await unseen.close()
 
 
 async def test_what_readers_see_is_held_for_published(published: LaneInside, unseen: Unseen) -> None:
@@ -62,11 +62,15 @@ async def test_another_opening_begins_with_what_it_finds(published: LaneInside, 
     assert lane.seen is seen
 
 
-async def test_a_topic_that_cannot_be_asked_hides_only_what_is_there(published: LaneInside, unseen: Unseen) -> None:
-    """A partition without a leader does the same; here the topic is gone."""
+async def test_a_partition_that_cannot_be_asked_hides_only_what_is_there(
+    published: LaneInside, unseen: Unseen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One without a leader does the same; here it is one of a topic that is gone. With as many as a worker has."""
+    monkeypatch.setattr("worker.unseen.ASK_SECONDS_MAX", 1)
+    here = mark_of(TopicName.LIFECYCLE_EVENTS, 0)
     await asyncio.to_thread(published.deployment.operator.delete_topic, str(TopicName.QUOTA_EVENTS))
-    marks = [mark_of(topic, 0) for topic in (TopicName.QUOTA_EVENTS, TopicName.LIFECYCLE_EVENTS)]
-    assert (await unseen._ends(marks)).keys() == {marks[1]}
+    gone = [mark_of(TopicName.QUOTA_EVENTS, number) for number in range(60)]
+    assert (await unseen._ends([here, *gone])).keys() == {here}
 
 
 async def test_what_a_topic_lost_that_was_made_anew_goes_out_again(published: LaneInside, unseen: Unseen) -> None:
