@@ -13,7 +13,7 @@ from typing import Any
 from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 
-from worker import redaction
+from worker import lane, redaction
 from worker.__main__ import main as worker_main
 from worker.intake import Intake
 from worker.lanes import Lanes
@@ -157,6 +157,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "endings-left-out": lambda n: leave_out(Publisher, "end_open", n),
     "slow-producer-start": lambda seconds: delay_first(Publisher, "start", seconds),
     "slow-goodbye": lambda seconds: delay_first(Intake, "close", seconds),
+    "long-last-look": lambda seconds: setattr(lane, "SEEN_SECONDS_MAX", seconds),
     "slow-lane-document": lambda seconds: delay_first(Store, "open_lane", seconds),
 }
 

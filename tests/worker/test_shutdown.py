@@ -54,6 +54,19 @@ def test_sigterm_in_the_middle_of_load_ends_with_0_and_the_next_worker_goes_on(
     deployment.judge()
 
 
+def test_who_leaves_has_seen_what_it_published(deploy: Callable[..., Deployment]) -> None:
+    """So the next opening need not ask the topics. It waits a second for that; here for longer, on a busy machine."""
+    deployment = deploy()
+    load.register(deployment)
+    worker = deployment.start_worker("tests.support.broken", "long-last-look", "8").wait_ready()
+    with load.loaded(deployment, every_seconds=0.005) as running:
+        running.wait_for_more(100)
+        assert worker.terminate() == 0
+        lanes = deployment.db.lanes.find().to_list()
+        running.stop()
+    assert {lane["_id"]: lane["stored"] - lane["published"] for lane in lanes} == {lane["_id"]: 0 for lane in lanes}
+
+
 @pytest.mark.timeout(180)
 @pytest.mark.parametrize("away", ["kill", "suspend"])
 def test_sigterm_while_kafka_is_away_ends_within_the_bound(
