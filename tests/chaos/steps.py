@@ -21,7 +21,7 @@ from worker.intake import Intake
 from worker.kafka import Batches
 from worker.lane import Lane
 from worker.mongo.store import Store
-from worker.publications import Publications
+from worker.publications import Publications, SharedPublisher
 from worker.publisher import Publisher
 from worker.storing import Storing
 
@@ -43,6 +43,8 @@ BATCH: dict[str, Place] = {
     "committed": (AIOKafkaProducer, "commit_transaction", True),
     "published": (Publisher, "publish", True),
     "noted": (Store, "note_published", True),
+    "to-be-seen": (Lane, "confirm", False),
+    "proved": (SharedPublisher, "prove", True),
     "appended": (Intake, "_append", True),
     "taken": (AIOKafkaConsumer, "commit", True),
     "deadlines-found": (Scheduler, "_append", False),
