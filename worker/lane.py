@@ -301,8 +301,10 @@ class Lane:
         self._step = "publishing what is not published"
         marks = self._recovered = await self._recover(document, committed or 0)
         self._acknowledged = Published(document.epoch, document.stored, document.marks | marks)
-        # What was published just now is not seen yet.
-        self._see(Published(document.epoch, document.published, document.marks) if marks else self._acknowledged)
+        if marks:  # that is not seen yet; and the group may know of more that was than the document does
+            self._seen = Published(document.epoch, document.published, document.marks)
+        else:
+            self._see(self._acknowledged)
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, self._seen.offset, self._seen.marks)
         await self._close_publisher()  # from here on the shared one

@@ -145,6 +145,22 @@ def test_events_go_out_although_the_groups_offset_says_that_they_did(deploy: Cal
     deployment.judge()
 
 
+async def test_an_opening_takes_no_offset_back(deploy: Callable[..., Deployment]) -> None:
+    """White box: what it has just published is not seen yet, and the group may know of more than MongoDB does."""
+    deployment, _, document = await asyncio.to_thread(left, deploy, "kill-between-store-and-publish")
+    noted: list[dict[TopicPartition, int]] = []
+    async with lane_inside(deployment) as inside:
+        lane = inside.lane
+        lane._commits.note = noted.append  # type: ignore[method-assign, assignment]
+        await inside.open()
+        assert document["published"] == lane.seen.offset < lane.acknowledged.offset == document["stored"]
+        assert not noted
+        unseen = Unseen(deployment.settings())
+        await unseen.look([lane])
+        await unseen.close()
+    assert noted == [{lane.partition: document["stored"]}]
+
+
 def test_events_that_expired_do_not_go_out_again_where_the_groups_offset_is_above_them(
     deploy: Callable[..., Deployment],
 ) -> None:
