@@ -127,7 +127,7 @@ class Unseen:
 
         if places:
             await ask(list(places))
-        if len(found) < len(places):
+        if self._reader is not None and len(found) < len(places):
             await asyncio.gather(*(ask([place]) for place in places))
             if not found:
                 await self.close()
@@ -137,7 +137,11 @@ class Unseen:
         async with self._starting:
             if self._reader is None:
                 reader = make_reader(self._settings)
-                await start_client(reader)
+                try:
+                    await start_client(reader)
+                except BaseException:
+                    await stop_client(reader)
+                    raise
                 self._reader = reader
             return self._reader
 
