@@ -43,7 +43,7 @@ PARTNERS_MAX = 100
 IDLE_SECONDS = 1.0
 """A lane without work notes after so long what it has published."""
 
-SEEN_SECONDS_MAX = 1.0
+SEEN_SECONDS_MAX = 1.5
 """So long a lane that closes waits for its last publication to be seen."""
 
 log = structlog.get_logger(__name__)
@@ -245,8 +245,7 @@ class Lane:
         Raises:
             KafkaError, TimeoutError: as SharedPublisher.settle.
         """
-        if self._shared is not None:
-            await self._shared.settle(places)
+        await self._shared_publisher.settle(places)
 
     def doubt(self, why: str) -> None:
         """Ask the lane to start again after the batch that it is at: what it has published is not seen."""
@@ -301,12 +300,11 @@ class Lane:
         self._step = "publishing what is not published"
         marks = self._recovered = await self._recover(document, committed or 0)
         self._acknowledged = Published(document.epoch, document.stored, document.marks | marks)
-        if marks:  # that is not seen yet; and the group may know of more that was than the document does
-            self._seen = Published(document.epoch, document.published, document.marks)
-        else:
-            self._see(self._acknowledged)
+        self._seen = Published(document.epoch, document.published, document.marks) if marks else self._acknowledged
         self._step = "noting what is published"
         self._document = await self._store.note_published(document, self._seen.offset, self._seen.marks)
+        if not marks:  # else some is not seen yet, and the group may know of more that is than the document does
+            self._see(self._acknowledged)
         await self._close_publisher()  # from here on the shared one
         self.cursor = Cursor(document.stored)
         self._consumer.seek(self.partition, document.stored)
@@ -360,9 +358,12 @@ class Lane:
         await self._own_publisher.end_open(places)  # first: who was fenced meanwhile must hurt nobody
         formers = [producer for producer in document.producers if producer not in (self._transactional_id, shared.id)]
         await asyncio.gather(*(self._publications.end(producer, places) for producer in formers))
-        # What this lane gave the shared one before it started again has ended by then, and stays hidden nowhere. All of
-        # these partitions have just taken markers: one that did not would hold every lane.
-        await shared.settle(places)
+        if self._acknowledged is not NOTHING:
+            # What this lane gave the shared one, when it was open before, has ended after that, and stays hidden
+            # nowhere. Its own first, once more: it begins when these partitions have taken the markers of its first
+            # time. One that does not would hold every lane.
+            await self._own_publisher.end_open(places)
+            await shared.settle(places)
 
     def _pause(self) -> None:
         if self.partition in self._consumer.assignment():
@@ -520,7 +521,7 @@ class Lane:
     async def _be_seen(self) -> None:
         """Wait a moment for the look after the last publication, so that the next opening need not ask the topics."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(SEEN_SECONDS_MAX):
+            async with asyncio.timeout(min(SEEN_SECONDS_MAX, self._settings.lane_close_seconds / 2)):
                 while self._seen.offset < self._acknowledged.offset:
                     self._shown.clear()
                     await self._shown.wait()

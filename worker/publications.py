@@ -72,7 +72,7 @@ class SharedPublisher:
         """
         return await self._ask(records) if records else {}
 
-    async def settle(self, places: Iterable[Place] = ()) -> None:
+    async def settle(self, places: Iterable[Place]) -> None:
         """Wait until what was given before has ended, and end what it left open in these places (Publisher.end_open).
 
         Only such places as take markers: one without a leader would hold the next transaction, and so all lanes.

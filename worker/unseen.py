@@ -90,27 +90,35 @@ class Unseen:
         if not hidden:
             await lane.confirm(what)
             return
+        if not seen:
+            return
         late = {}
-        for mark in hidden if seen else ():
+        for mark in hidden:
             then, since = stood.get((lane, mark), (None, now))
-            if then == seen.get(mark) and now - since > self._patience_seconds:
+            if then != seen.get(mark):
+                since = now
+            elif now - since > self._patience_seconds:
                 late[mark] = new[mark]
                 since = now
-            self._standing[lane, mark] = (seen.get(mark), since if then == seen.get(mark) else now)
+            self._standing[lane, mark] = (seen.get(mark), since)
         if late:
-            await self._mend(lane, late, seen)
+            await self._mend(lane, what.epoch, late, seen)
 
-    async def _mend(self, lane: Lane, late: Ends, seen: Ends) -> None:
+    async def _mend(self, lane: Lane, epoch: int, late: Ends, seen: Ends) -> None:
         log.warning(
             "publications are not seen",
             lane=lane.number,
             places={mark: f"published up to {end}, seen up to {seen.get(mark)}" for mark, end in late.items()},
         )
         answered = late.keys() & seen.keys()
+        if not answered:
+            return
         written = await self._written(answered)
-        if any(written.get(mark) == seen[mark] for mark in answered):
+        if not lane.is_open or lane.acknowledged.epoch != epoch:
+            return
+        if any(written[mark] < late[mark] for mark in answered):
             lane.doubt("a topic was made anew: what was published does not stand there any more")
-        elif any(lane.recovered.get(mark) == late[mark] for mark in answered):
+        elif any(seen[mark] < lane.recovered.get(mark, 0) for mark in answered):
             lane.doubt("what was published from the journal is hidden: the producer of openings left it open")
         else:  # without a new opening: where it is another's transaction, that would wait for it, and decide nothing
             await lane.end_open([place_of(mark) for mark in answered])
@@ -152,7 +160,7 @@ class Unseen:
         try:
             async with asyncio.timeout(ASK_SECONDS_MAX):
                 await start_client(reader)
-                found = await reader.end_offsets(list(places)) if places else {}
+                found = await reader.end_offsets(list(places))
                 return {places[place]: end for place, end in found.items()}
         finally:
             await stop_client(reader)

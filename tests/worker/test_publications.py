@@ -111,7 +111,7 @@ async def test_a_lane_that_starts_again_waits_for_what_it_gave_before(
     await asyncio.sleep(0.01)
     cut.cancel()
     late.cancel()
-    opening = asyncio.create_task(publisher.settle())
+    opening = asyncio.create_task(publisher.settle(()))
     await asyncio.sleep(0.1)
     assert not opening.done()
     counted.go_on.set()

@@ -390,6 +390,39 @@ async def test_what_its_own_workers_producer_left_open_a_lane_has_ended_when_it_
 
 
 @pytest.mark.timeout(300)
+async def test_who_ends_what_is_hidden_depends_on_who_published_it(
+    without_verification: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: what went out at an opening, by another producer, the shared one cannot end; another opening does."""
+    deployment = without_verification
+    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
+    leave_open_at("lifecycle", 1, commits=True)
+    async with lane_inside(deployment) as inside:
+        lane = inside.lane
+        await inside.open()
+        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
+        working = [asyncio.create_task(inside.feed()), asyncio.create_task(lane._work())]
+        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
+        await cancel(working)
+        unseen = Unseen(deployment.settings())
+        unseen._patience_seconds = 0
+        (hidden,) = [mark for mark in lane.acknowledged.marks if "lifecycle" in mark]
+
+        monkeypatch.setattr(lane, "_recovered", {hidden: 1})  # less than was published there since
+        await unseen.look([lane])
+        await unseen.look([lane])
+        assert "from the journal" in (lane._doubt or "")
+        assert not await asyncio.to_thread(is_seen, deployment)
+
+        monkeypatch.setattr(lane, "_recovered", {})
+        lane._doubt = None
+        await unseen.look([lane])
+        assert lane._doubt is None
+        await asyncio.to_thread(wait_until, lambda: is_seen(deployment), 30, "what was published")
+        await unseen.close()
+
+
+@pytest.mark.timeout(300)
 def test_publications_that_stay_hidden_come_to_light_while_the_lane_works_on(without_verification: Deployment) -> None:
     """Nothing fails, and nothing more comes that would mend it."""
     deployment = without_verification
