@@ -8,7 +8,8 @@ import json
 import re
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from aiokafka.errors import KafkaError
 from tests.support import load, messages
 from tests.support.broken import leave_open as leave_open_at
 from tests.support.deployment import SECRET, Deployment, wait_until
-from tests.support.inside import lane_inside
+from tests.support.inside import LaneInside, lane_inside
 from tests.support.worker_process import WorkerProcess
 from worker.cancelling import cancel
 from worker.journal import records_of
@@ -232,6 +233,20 @@ def leave_open(deployment: Deployment, how: str) -> tuple[WorkerProcess, dict[st
     return worker, wait_until(lambda: deployment.db.journal.find_one({"subject": "left-open"}), 30, "the decision")
 
 
+@asynccontextmanager
+async def hidden_inside(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[LaneInside]:
+    """An open lane, at rest: Kafka has acknowledged what it published, and left the markers of it out."""
+    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
+    leave_open_at("lifecycle", 1, commits=True)
+    async with lane_inside(deployment) as inside:
+        await inside.open()
+        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
+        working = [asyncio.create_task(inside.feed()), asyncio.create_task(inside.lane._work())]
+        await asyncio.to_thread(wait_until, lambda: (inside.lane.next_offset or 0) >= 2, 30, "the publication")
+        await cancel(working)
+        yield inside
+
+
 def wait_acknowledged(deployment: Deployment, worker: WorkerProcess) -> None:
     """Until Kafka has said to this first worker that all is published, seen or not."""
 
@@ -327,15 +342,8 @@ async def test_what_an_abort_took_away_is_not_held_for_seen(
 ) -> None:
     """White box: the lane lives on, and does not know that somebody has fenced its publisher."""
     deployment = without_verification
-    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
-    leave_open_at("lifecycle", 1, commits=True)
-    async with lane_inside(deployment) as inside:
+    async with hidden_inside(deployment, monkeypatch) as inside:
         lane = inside.lane
-        await inside.open()
-        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
-        working = asyncio.create_task(inside.work())
-        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
-        await cancel([working])
         settings = deployment.settings()
         other = Publisher(settings, Secrets(SECRET), lane._shared_publisher.id)
         await other.start()
@@ -368,16 +376,8 @@ async def test_what_its_own_workers_producer_left_open_a_lane_has_ended_when_it_
 ) -> None:
     """White box: acknowledged, not noted, and hidden, by the producer that the worker's lanes still work with."""
     deployment = without_verification
-    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
-    leave_open_at("lifecycle", 1, commits=True)
-    async with lane_inside(deployment) as inside:
+    async with hidden_inside(deployment, monkeypatch) as inside:
         lane = inside.lane
-
-        await inside.open()
-        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
-        working = asyncio.create_task(inside.work())
-        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
-        await cancel([working])
         shared = lane._shared_publisher
 
         assert not await asyncio.to_thread(is_seen, deployment)
@@ -395,15 +395,8 @@ async def test_who_ends_what_is_hidden_depends_on_who_published_it(
 ) -> None:
     """White box: what went out at an opening, by another producer, the shared one cannot end; another opening does."""
     deployment = without_verification
-    monkeypatch.setattr(Publisher, "publish", Publisher.publish)  # so that it is put back
-    leave_open_at("lifecycle", 1, commits=True)
-    async with lane_inside(deployment) as inside:
+    async with hidden_inside(deployment, monkeypatch) as inside:
         lane = inside.lane
-        await inside.open()
-        await inside.append(messages.register_partner(load.PARTNERS[0]), messages.invite("left-open", load.PARTNERS[0]))
-        working = [asyncio.create_task(inside.feed()), asyncio.create_task(lane._work())]
-        await asyncio.to_thread(wait_until, lambda: (lane.next_offset or 0) >= 2, 30, "the publication")
-        await cancel(working)
         unseen = Unseen(deployment.settings())
         unseen._patience_seconds = 0
         (hidden,) = [mark for mark in lane.acknowledged.marks if "lifecycle" in mark]
