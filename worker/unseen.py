@@ -20,6 +20,7 @@ from worker.kafka import make_reader, start_client, stop_client
 from worker.lane import Lane, Published
 from worker.records import place_of
 from worker.settings import Settings
+from worker.visible import true_marks
 
 LOOK_SECONDS = 0.5
 """From one look to the next. After a crash the next opening asks the topics for what two of them have not seen."""
@@ -110,13 +111,13 @@ class Unseen:
             lane=lane.number,
             places={mark: f"published up to {end}, seen up to {seen.get(mark)}" for mark, end in late.items()},
         )
-        answered = late.keys() & seen.keys()
+        answered = {mark: end for mark, end in late.items() if mark in seen}
         if not answered:
             return
-        written = await self._written(answered)
+        true = await self._true(answered)
         if not lane.is_open or lane.acknowledged.epoch != epoch:
             return
-        if any(written[mark] < late[mark] for mark in answered):
+        if true != answered:
             lane.doubt("a topic was made anew: what was published does not stand there any more")
         elif any(seen[mark] < lane.recovered.get(mark, 0) for mark in answered):
             lane.doubt("what was published from the journal is hidden: the producer of openings left it open")
@@ -125,7 +126,11 @@ class Unseen:
 
     async def _ends(self, marks: Collection[str]) -> dict[str, int]:
         """Up to where readers see in the partitions of these marks, as far as Kafka says it."""
-        places = {self._place(mark): mark for mark in sorted(marks)}
+        places = {
+            TopicPartition(self._settings.topic(topic), number): mark
+            for mark in sorted(marks)
+            for topic, number in [place_of(mark)]
+        }
         found: dict[TopicPartition, int] = {}
 
         async def ask(wanted: list[TopicPartition]) -> None:
@@ -153,18 +158,12 @@ class Unseen:
                 self._reader = reader
             return self._reader
 
-    async def _written(self, marks: Collection[str]) -> dict[str, int]:
-        """The ends of what is written there, seen or not, as far as Kafka says it."""
-        places = {self._place(mark): mark for mark in sorted(marks)}
+    async def _true(self, marks: Ends) -> dict[str, int]:
+        """Those of them that do not reach beyond what is written, seen or not."""
         reader = make_reader(self._settings, "read_uncommitted")
         try:
             async with asyncio.timeout(ASK_SECONDS_MAX):
                 await start_client(reader)
-                found = await reader.end_offsets(list(places))
-                return {places[place]: end for place, end in found.items()}
+                return await true_marks(self._settings, reader, marks)
         finally:
             await stop_client(reader)
-
-    def _place(self, mark: str) -> TopicPartition:
-        topic, partition = place_of(mark)
-        return TopicPartition(self._settings.topic(topic), partition)
