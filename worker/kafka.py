@@ -22,7 +22,7 @@ FETCH_WAIT_MS_MAX = 100
 """How long a fetch waits for records. A partition that is resumed meanwhile waits for it too: aiokafka has one fetch
 under way for each broker."""
 
-PARTITION_FETCH_BYTES_MAX = 524_288
+PARTITION_FETCH_BYTES_MAX = 131_072
 FETCH_BYTES_MAX = 8_388_608
 """What a consumer holds at most of one partition, and of all. A larger record comes all the same, alone (KIP-74)."""
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from enum import Enum
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
@@ -36,6 +36,9 @@ from worker.visible import true_marks, unpublished
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
+
+RECOVERED_AT_ONCE = 10_000
+"""Of the lane log, while it is asked what of its outcomes was published: some 30,000 records."""
 
 PARTNERS_MAX = 100
 """Partners that a lane remembers, those of its last batches."""
@@ -298,7 +301,8 @@ class Lane:
 
         # Below the document's `published` all is out, whatever happened to the group's offsets; above it some may be.
         self._step = "publishing what is not published"
-        marks = self._recovered = await self._recover(document, committed or 0)
+        document, marks = await self._recover(document, committed or 0)
+        self._recovered = marks
         self._acknowledged = Published(document.epoch, document.stored, document.marks | marks)
         self._seen = Published(document.epoch, document.published, document.marks) if marks else self._acknowledged
         self._step = "noting what is published"
@@ -313,42 +317,52 @@ class Lane:
         self.state, self._trouble, self._step = State.OPEN, None, "working"
         self._log.info("lane is open", epoch=document.epoch, next_offset=document.stored, published=document.published)
 
-    async def _recover(self, document: LaneDocument, committed: int) -> dict[str, int]:
-        """Publish what a crash left, in log order, before anything is decided. Returns the marks of that."""
-        marks: dict[str, int] = {}
-        entries = []
-        if document.published < document.stored:
-            found = self._store.unpublished(self.number, document.published, document.stored)
-            entries = [entry async for entry in found]
+    async def _recover(self, document: LaneDocument, committed: int) -> tuple[LaneDocument, dict[str, int]]:
+        """Publish what a crash left, in log order, before anything is decided. Returns the marks of that.
+
+        There may be much of it, where publications were hidden for long: it is gone through part by part, and what is
+        found there is noted, so that an opening that does not come to its end was not for nothing.
+        """
+        first, stored = document.published, document.stored
         places = {place_of(mark) for mark in document.marks}
-        places |= {(record.topic, record.partition) for entry in entries for record in records_of(entry)}
+        async for entry in self._store.unpublished(self.number, first, stored):
+            places |= {(record.topic, record.partition) for record in records_of(entry)}
         await self._end_open(document, places)
-        if entries:
-            marks = await self._publish_missing(document, entries, committed)
+        marks: dict[str, int] = {}
+        for start in range(first, stored, RECOVERED_AT_ONCE):
+            end = min(start + RECOVERED_AT_ONCE, stored)
+            marks |= await self._publish_missing(document, start, end, committed)
+            if not marks and end < stored:  # else not all below it is seen yet
+                document = await self._store.note_published(document, end, document.marks)
         # By now nothing is hidden of what they published for this lane: it would have been waited for.
         working = (self._transactional_id, self._shared_publisher.id)
         if set(document.producers) != set(working):
             await self._store.forget_producers(document, but=working)
-        return marks
+        return document, marks
 
-    async def _publish_missing(
-        self, document: LaneDocument, entries: Sequence[dict[str, Any]], committed: int
-    ) -> dict[str, int]:
-        missing = await unpublished(self._settings, self._rules.secrets, entries, document.marks, committed)
+    async def _publish_missing(self, document: LaneDocument, start: int, end: int, committed: int) -> dict[str, int]:
+        """Of what was decided from one offset of the lane log up to another."""
+        secrets = self._rules.secrets
+        entries = self._store.unpublished(self.number, start, end)
+        missing = await unpublished(self._settings, secrets, entries, document.marks, committed)
+        if not missing:
+            return {}
         # By the lane's own: what a broker does not take must not hold other lanes.
         marks: dict[str, int] = {}
         records: list[Outgoing] = []
-        size = 0
-        for record in missing:
-            if size > TRANSACTION_BYTES_MAX:
-                marks |= await self._own_publisher.publish(records)
-                records, size = [], 0
-            records.append(record)
-            size += len(record.value or b"")
+        count = size = 0
+        async for entry in self._store.unpublished(self.number, start, end):
+            for record in records_of(entry):
+                if count in missing:
+                    if size > TRANSACTION_BYTES_MAX:
+                        marks |= await self._own_publisher.publish(records)
+                        records, size = [], 0
+                    records.append(record)
+                    size += len(record.value or b"")
+                count += 1
         marks |= await self._own_publisher.publish(records)
-        if missing:
-            self._metrics.recoveries.inc()
-            self._log.info("published from the journal", records=len(missing), next_offset=document.stored)
+        self._metrics.recoveries.inc()
+        self._log.info("published from the journal", records=len(missing), next_offset=end)
         return marks
 
     async def _end_open(self, document: LaneDocument, places: Iterable[tuple[TopicName, int]]) -> None:

@@ -6,7 +6,8 @@ the topic has lost, by its retention, what would be looked at.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import hashlib
+from collections.abc import AsyncIterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from worker.clock import monotonic_seconds, to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
-from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of, place_of
+from worker.records import REPUBLISHED_HEADER, Headers, header, mark_of, place_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -26,11 +27,8 @@ CLOCKS_DIFFER_MS_MAX = 600_000
 
 log = structlog.get_logger(__name__)
 
-Mark = tuple[bytes | None, ...]
-"""What tells a record from all others: key, value, and the headers that tell two of the same value apart."""
-
-Wanted = dict[Mark, list[int]]
-"""A record → its numbers among all that are looked for."""
+Wanted = dict[bytes, list[int]]
+"""A record, by its digest → its numbers among all that are looked for."""
 
 TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER)
 
@@ -48,31 +46,34 @@ async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mappin
 
 
 async def unpublished(
-    settings: Settings, secrets: Secrets, entries: Sequence[dict[str, Any]], marks: dict[str, int], committed: int
-) -> list[Outgoing]:
-    """The records of these journal entries that are not on their topics, in log order.
+    settings: Settings,
+    secrets: Secrets,
+    entries: AsyncIterator[dict[str, Any]],
+    marks: dict[str, int],
+    committed: int,
+) -> set[int]:
+    """The numbers, from 0 on, of the records of these journal entries that are not on their topics.
 
     `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record is
     looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
-    `committed` is the group's offset in the lane log.
+    `committed` is the group's offset in the lane log. Of each record some 250 bytes are held.
 
     Raises:
         KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
     """
-    records: list[Outgoing] = []
-    said: set[int] = set()
-    """Numbers of the records that Kafka says were published."""
+    count = said = 0
+    """How many records there are, and how many of them, the first ones, Kafka says were published."""
     wanted: dict[TopicPartition, Wanted] = {}
     since: dict[TopicPartition, int | datetime] = {}
-    for entry in entries:
+    async for entry in entries:
         for record in records_of(entry):
             partition = TopicPartition(settings.topic(record.topic), record.partition)
-            told = _mark(record.key, with_token(record, secrets), record.headers)
-            wanted.setdefault(partition, {}).setdefault(told, []).append(len(records))
+            told = _digest(record.key, with_token(record, secrets), record.headers)
+            wanted.setdefault(partition, {}).setdefault(told, []).append(count)
             since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
-            if entry["offset"] < committed:
-                said.add(len(records))
-            records.append(record)
+            count += 1
+        if entry["offset"] < committed:
+            said = count
     reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
     try:
         await start_client(reader)
@@ -83,13 +84,13 @@ async def unpublished(
             end = (await end_reader.end_offsets([partition]))[partition]
             if await _strike_out(settings, reader, end_reader, partition, since[partition], end, looked_for):
                 for numbers in looked_for.values():
-                    numbers[:] = [number for number in numbers if number not in said]
+                    numbers[:] = [number for number in numbers if number >= said]
     finally:
         await stop_client(reader)
         await stop_client(end_reader)
-    missing = sorted(number for looked_for in wanted.values() for numbers in looked_for.values() for number in numbers)
-    log.info("asked the topics", records=len(records), missing=len(missing))
-    return [records[number] for number in missing]
+    missing = {number for looked_for in wanted.values() for numbers in looked_for.values() for number in numbers}
+    log.info("asked the topics", records=count, missing=len(missing))
+    return missing
 
 
 async def _strike_out(
@@ -129,7 +130,7 @@ async def _strike_out(
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
             for seen in records:
-                told = _mark(seen.key, seen.value, seen.headers)
+                told = _digest(seen.key, seen.value, seen.headers)
                 if numbers := wanted.get(told):
                     numbers.pop(0)
                     if not numbers:
@@ -137,5 +138,10 @@ async def _strike_out(
     return begins_late
 
 
-def _mark(key: bytes | None, value: bytes | None, headers: Headers) -> Mark:
-    return (key, value, *(header(headers, name) for name in TELLING_HEADERS))
+def _digest(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:
+    """16 bytes that tell a record from all others: of key, value, and the headers that tell two of one value apart."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (key, value, *(header(headers, name) for name in TELLING_HEADERS)):
+        digest.update(b"-" if part is None else b"%d:" % len(part))
+        digest.update(part or b"")
+    return digest.digest()

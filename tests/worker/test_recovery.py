@@ -16,6 +16,7 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
+import worker.lane
 from tests.support import load, messages
 from tests.support.broken import leave_open as leave_open_at
 from tests.support.deployment import SECRET, Deployment, wait_until
@@ -28,6 +29,7 @@ from worker.publisher import Publisher
 from worker.records import place_of
 from worker.secrets import Secrets
 from worker.unseen import Unseen
+from worker.visible import unpublished
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -181,6 +183,82 @@ def test_events_that_expired_do_not_go_out_again_where_the_groups_offset_is_abov
     after = ids(deployment.published())
     assert not after & before
     assert after | before == set().union(*map(ids_of, deployment.db.journal.find()))
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> int:
+    """An opening that asks what was published by so many offsets of the lane log at once."""
+    monkeypatch.setattr(worker.lane, "RECOVERED_AT_ONCE", 7)
+    return 7
+
+
+def unknown(deployment: Deployment) -> int:
+    """Forget what is known of the publications of the only lane. Answers up to where it has stored."""
+    first = deployment.db.journal.find_one(sort=[("offset", 1)])
+    found = deployment.db.lanes.find_one_and_update({}, {"$set": {"published": first["offset"], "marks": {}}})  # type: ignore[index]
+    return int(found["stored"])  # type: ignore[index]
+
+
+async def test_much_that_is_unknown_is_gone_through_part_by_part_and_not_from_the_beginning_again(
+    deploy: Callable[..., Deployment], in_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: all of it is out, as after it was hidden for long. The first opening fails in its third part."""
+    deployment, sent, _ = await asyncio.to_thread(left, deploy, "kill-between-publish-and-note")
+    stored = await asyncio.to_thread(unknown, deployment)
+    begin = deployment.db.lanes.find_one()["published"]  # type: ignore[index]
+    asked: list[int] = []
+    ask = unpublished
+
+    async def interrupted(settings: Any, secrets: Any, entries: Any, *rest: Any) -> set[int]:
+        whole = [entry async for entry in entries]
+        asked.append(whole[0]["offset"])
+        if len(asked) == 3:
+            msg = "Kafka is away"
+            raise KafkaError(msg)
+        return await ask(settings, secrets, each(whole), *rest)
+
+    monkeypatch.setattr(worker.lane, "unpublished", interrupted)
+    async with lane_inside(deployment) as inside:
+        with pytest.raises(KafkaError):
+            await inside.open()
+        assert deployment.db.lanes.find_one()["published"] == begin + 2 * in_parts  # type: ignore[index]
+        await inside.lane._shut()
+        await inside.open()
+        assert inside.lane.acknowledged.offset == stored
+        running = asyncio.create_task(inside.work())
+        await asyncio.to_thread(deployment.wait_decided, sent)
+        inside.lane.close()
+        await asyncio.wait({running}, timeout=30)
+
+    assert asked[2] == asked[3], "what was asked was asked again"
+    assert len(asked) > 5
+    await asyncio.to_thread(deployment.judge)
+
+
+async def each(entries: list[dict[str, Any]]) -> AsyncIterator[dict[str, Any]]:
+    for entry in entries:
+        yield entry
+
+
+async def test_what_is_missing_goes_out_in_its_order_whatever_part_it_is_in(
+    deploy: Callable[..., Deployment], in_parts: int
+) -> None:
+    """White box: the last batch is on no topic. From its first part on nothing is held for seen."""
+    deployment, sent, _ = await asyncio.to_thread(left, deploy, "kill-between-store-and-publish")
+    stored = await asyncio.to_thread(unknown, deployment)
+    out = ids(await asyncio.to_thread(deployment.published))
+    missing = min(entry["offset"] for entry in deployment.db.journal.find() if ids_of(entry) - out)
+    assert in_parts < missing < stored - 2 * in_parts
+    async with lane_inside(deployment) as inside:
+        await inside.open()
+        assert inside.lane.acknowledged.offset == stored
+        assert 0 <= missing - inside.lane.seen.offset < in_parts
+        running = asyncio.create_task(inside.work())
+        await asyncio.to_thread(deployment.wait_decided, sent)
+        inside.lane.close()
+        await asyncio.wait({running}, timeout=30)
+
+    await asyncio.to_thread(deployment.judge)
 
 
 def ids(events: list[dict[str, Any]]) -> set[tuple[str, str]]:
