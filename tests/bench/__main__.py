@@ -107,7 +107,7 @@ def run(bench: Bench, rounds: int) -> dict[str, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--partnerships", type=int, default=8_000)
+    parser.add_argument("--partnerships", type=int, default=4_000)
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
     console = Console()
