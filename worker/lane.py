@@ -32,7 +32,7 @@ from worker.records import Outgoing, place_of
 from worker.rounds import Rounds
 from worker.settings import Settings
 from worker.storing import Part
-from worker.visible import true_marks, unpublished
+from worker.visible import Key, Sought, key_of, true_marks
 
 QUEUE_BATCHES = 2
 """Batches that wait in a lane before its partition is paused: enough to never wait for a fetch, little to hold."""
@@ -94,6 +94,8 @@ class Lane:
         self.number: int = partition.partition
         self.state = State.OPENING
         self.cursor: Cursor | None = None
+        self.recovered_to = NOT_BEGUN
+        """Up to which offset an opening has come in asking what was published."""
         self._step = "fencing in Kafka"
         self._trouble: str | None = None
         self._doubt: str | None = None
@@ -324,14 +326,18 @@ class Lane:
         found there is noted, so that an opening that does not come to its end was not for nothing.
         """
         first, stored = document.published, document.stored
-        places = {place_of(mark) for mark in document.marks}
-        async for entry in self._store.unpublished(self.number, first, stored):
-            places |= {(record.topic, record.partition) for record in records_of(entry)}
-        await self._end_open(document, places)
+        ended = {place_of(mark) for mark in document.marks}
+        await self._end_open(document, ended)
         marks: dict[str, int] = {}
         for start in range(first, stored, RECOVERED_AT_ONCE):
-            end = min(start + RECOVERED_AT_ONCE, stored)
-            marks |= await self._publish_missing(document, start, end, committed)
+            self.recovered_to, end = start, min(start + RECOVERED_AT_ONCE, stored)
+            sought = Sought(self._settings, self._rules.secrets, committed)
+            await sought.add(self._store.unpublished(self.number, start, end))
+            if places := sought.places - ended:
+                await self._end_open(document, places)
+                ended |= places
+            if missing := await sought.missing(document.marks, later=start > first):
+                marks |= await self._publish_missing(missing, start, end)
             if not marks and end < stored:  # else not all below it is seen yet
                 document = await self._store.note_published(document, end, document.marks)
         # By now nothing is hidden of what they published for this lane: it would have been waited for.
@@ -340,29 +346,30 @@ class Lane:
             await self._store.forget_producers(document, but=working)
         return document, marks
 
-    async def _publish_missing(self, document: LaneDocument, start: int, end: int, committed: int) -> dict[str, int]:
-        """Of what was decided from one offset of the lane log up to another."""
-        secrets = self._rules.secrets
-        entries = self._store.unpublished(self.number, start, end)
-        missing = await unpublished(self._settings, secrets, entries, document.marks, committed)
-        if not missing:
-            return {}
+    async def _publish_missing(self, missing: dict[Key, int], start: int, end: int) -> dict[str, int]:
+        """Of what was decided from one offset of the lane log up to another, what is missing, by its key.
+
+        The journal is read once more for it, and may have less by now: what a purge took (decision 0011) stays away.
+        """
         # By the lane's own: what a broker does not take must not hold other lanes.
         marks: dict[str, int] = {}
         records: list[Outgoing] = []
         count = size = 0
         async for entry in self._store.unpublished(self.number, start, end):
             for record in records_of(entry):
-                if count in missing:
-                    if size > TRANSACTION_BYTES_MAX:
-                        marks |= await self._own_publisher.publish(records)
-                        records, size = [], 0
-                    records.append(record)
-                    size += len(record.value or b"")
+                key = key_of(record, self._rules.secrets)
+                if not missing.get(key):
+                    continue
+                missing[key] -= 1
+                if size > TRANSACTION_BYTES_MAX:
+                    marks |= await self._own_publisher.publish(records)
+                    records, size = [], 0
+                records.append(record)
                 count += 1
+                size += len(record.value or b"")
         marks |= await self._own_publisher.publish(records)
         self._metrics.recoveries.inc()
-        self._log.info("published from the journal", records=len(missing), next_offset=end)
+        self._log.info("published from the journal", records=count, next_offset=end)
         return marks
 
     async def _end_open(self, document: LaneDocument, places: Iterable[tuple[TopicName, int]]) -> None:

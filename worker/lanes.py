@@ -82,7 +82,7 @@ class Lanes:
         if not self.assigned:
             return [Place("lanes", None, None)]
         return [
-            Place(f"lane {lane.number}", partition, lane.next_offset, lane.waiting_for)
+            Place(f"lane {lane.number}", partition, lane.next_offset, lane.waiting_for, lane.recovered_to)
             for partition, lane in self.lanes.items()
         ]
 

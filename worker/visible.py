@@ -14,11 +14,12 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from contracts.topics import TopicName
 from worker.clock import monotonic_seconds, to_milliseconds
 from worker.encode import with_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
-from worker.records import REPUBLISHED_HEADER, Headers, header, mark_of, place_of
+from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of, place_of
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -27,10 +28,13 @@ CLOCKS_DIFFER_MS_MAX = 600_000
 
 log = structlog.get_logger(__name__)
 
+Key = tuple[str, bytes]
+"""The name of a record's partition (`mark_of`), and its digest."""
+
 Wanted = dict[bytes, list[int]]
 """A record, by its digest → its numbers among all that are looked for."""
 
-TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER)
+TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER, EDITED_FROM_HEADER)
 
 
 async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mapping[str, int]) -> dict[str, int]:
@@ -45,79 +49,117 @@ async def true_marks(settings: Settings, reader: AIOKafkaConsumer, marks: Mappin
     return {mark: marks[mark] for mark, place in there.items() if marks[mark] <= ends[place]}
 
 
-async def unpublished(
-    settings: Settings,
-    secrets: Secrets,
-    entries: AsyncIterator[dict[str, Any]],
-    marks: dict[str, int],
-    committed: int,
-) -> set[int]:
-    """The numbers, from 0 on, of the records of these journal entries that are not on their topics.
+class Sought:
+    """Records of the journal that may be on their topics or not: of each some 250 bytes are held."""
 
-    `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record is
-    looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
-    `committed` is the group's offset in the lane log. Of each record some 250 bytes are held.
+    def __init__(self, settings: Settings, secrets: Secrets, committed: int) -> None:
+        """`committed` is the group's offset in the lane log."""
+        self.places: set[tuple[TopicName, int]] = set()
+        self._settings = settings
+        self._secrets = secrets
+        self._committed = committed
+        self._count = self._said = 0
+        """How many there are, and how many of them, the first ones, Kafka says were published."""
+        self._wanted: dict[TopicPartition, Wanted] = {}
+        self._since: dict[TopicPartition, datetime] = {}
 
-    Raises:
-        KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
+    async def add(self, entries: AsyncIterator[dict[str, Any]]) -> None:
+        """The records of these journal entries, which come in log order."""
+        async for entry in entries:
+            for record in records_of(entry):
+                partition = TopicPartition(self._settings.topic(record.topic), record.partition)
+                self.places.add((record.topic, record.partition))
+                _, digest = key_of(record, self._secrets)
+                self._wanted.setdefault(partition, {}).setdefault(digest, []).append(self._count)
+                self._since.setdefault(partition, entry["at"])
+                self._count += 1
+            if entry["offset"] < self._committed:
+                self._said = self._count
+
+    async def missing(self, marks: Mapping[str, int], *, later: bool = False) -> dict[Key, int]:
+        """Those that are not there: how often each is missing, by its key.
+
+        `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record
+        is looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
+        `later`: publications that `marks` know nothing of come before these as well; their time says where to begin.
+
+        Raises:
+            KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
+        """
+        if not self._wanted:
+            return {}
+        settings = self._settings
+        places = {TopicPartition(settings.topic(topic), n): mark_of(topic, n) for topic, n in self.places}
+        reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
+        try:
+            await start_client(reader)
+            await start_client(end_reader)
+            for partition, wanted in self._wanted.items():
+                # To the end of what is written, not of what is visible yet: a transaction that is still open there, of
+                # ours or of another lane, is waited for.
+                end = (await end_reader.end_offsets([partition]))[partition]
+                mark, at = marks.get(places[partition]), self._since[partition]
+                start, begins_late = await _start(reader, end_reader, partition, end, mark, at, by_time=later)
+                await _strike_out(settings, reader, partition, start, end, wanted)
+                if begins_late:
+                    for numbers in wanted.values():
+                        numbers[:] = [number for number in numbers if number >= self._said]
+        finally:
+            await stop_client(reader)
+            await stop_client(end_reader)
+        missing = {
+            (places[partition], digest): len(numbers)
+            for partition, wanted in self._wanted.items()
+            for digest, numbers in wanted.items()
+            if numbers
+        }
+        log.info("asked the topics", records=self._count, missing=sum(missing.values()))
+        return missing
+
+
+def key_of(record: Outgoing, secrets: Secrets) -> Key:
+    """By which a record is known from all others, wherever they stand."""
+    return mark_of(record.topic, record.partition), _digest(record.key, with_token(record, secrets), record.headers)
+
+
+async def _start(
+    reader: AIOKafkaConsumer,
+    end_reader: AIOKafkaConsumer,
+    partition: TopicPartition,
+    end: int,
+    mark: int | None,
+    at: datetime,
+    *,
+    by_time: bool,
+) -> tuple[int, bool]:
+    """Where to begin to look for what was decided at that time or later, and behind the mark.
+
+    And whether the partition begins so late that what was published may be gone.
     """
-    count = said = 0
-    """How many records there are, and how many of them, the first ones, Kafka says were published."""
-    wanted: dict[TopicPartition, Wanted] = {}
-    since: dict[TopicPartition, int | datetime] = {}
-    async for entry in entries:
-        for record in records_of(entry):
-            partition = TopicPartition(settings.topic(record.topic), record.partition)
-            told = _digest(record.key, with_token(record, secrets), record.headers)
-            wanted.setdefault(partition, {}).setdefault(told, []).append(count)
-            since.setdefault(partition, marks.get(mark_of(record.topic, record.partition), entry["at"]))
-            count += 1
-        if entry["offset"] < committed:
-            said = count
-    reader, end_reader = make_reader(settings), make_reader(settings, "read_uncommitted")
-    try:
-        await start_client(reader)
-        await start_client(end_reader)
-        for partition, looked_for in wanted.items():
-            # To the end of what is written, not of what is visible yet: a transaction that is still open there, of ours
-            # or of another lane, is waited for.
-            end = (await end_reader.end_offsets([partition]))[partition]
-            if await _strike_out(settings, reader, end_reader, partition, since[partition], end, looked_for):
-                for numbers in looked_for.values():
-                    numbers[:] = [number for number in numbers if number >= said]
-    finally:
-        await stop_client(reader)
-        await stop_client(end_reader)
-    missing = {number for looked_for in wanted.values() for numbers in looked_for.values() for number in numbers}
-    log.info("asked the topics", records=count, missing=len(missing))
-    return missing
+    beginning: int = (await reader.beginning_offsets([partition]))[partition]
+    since, begins_late = mark or 0, mark is not None and mark < beginning
+    if mark is None or by_time:
+        at_ms = max(0, to_milliseconds(at) - CLOCKS_DIFFER_MS_MAX)
+        # Also of what is hidden still: to a `read_committed` reader it is as if there were nothing from there on.
+        found = (await end_reader.offsets_for_times({partition: at_ms}))[partition]
+        offset: int = end if found is None else found.offset
+        since = max(since, offset)
+        if mark is None:
+            begins_late = offset <= beginning > 0
+    return max(beginning, since), begins_late
 
 
 async def _strike_out(
     settings: Settings,
     reader: AIOKafkaConsumer,
-    end_reader: AIOKafkaConsumer,
     partition: TopicPartition,
-    since: int | datetime,
+    start: int,
     end: int,
     wanted: Wanted,
-) -> bool:
-    """Take out of `wanted` what a `read_committed` consumer sees below `end`.
-
-    Returns whether the partition begins so late that what was published may be gone.
-    """
+) -> None:
+    """Take out of `wanted` what a `read_committed` consumer sees from `start` on, below `end`."""
     reader.assign([partition])
-    start: int = (await reader.beginning_offsets([partition]))[partition]
-    begins_late: bool
-    if isinstance(since, datetime):
-        at = max(0, to_milliseconds(since) - CLOCKS_DIFFER_MS_MAX)
-        # Also of what is hidden still: to a `read_committed` reader it is as if there were nothing from there on.
-        found = (await end_reader.offsets_for_times({partition: at}))[partition]
-        since = end if found is None else found.offset
-        begins_late = since <= start > 0
-    else:
-        begins_late = since < start
-    reader.seek(partition, max(start, since))
+    reader.seek(partition, start)
     patience = settings.open_transaction_seconds
     position, moved = -1, monotonic_seconds()
     while wanted and (now_at := await reader.position(partition)) < end:
@@ -135,7 +177,6 @@ async def _strike_out(
                     numbers.pop(0)
                     if not numbers:
                         del wanted[told]
-    return begins_late
 
 
 def _digest(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:

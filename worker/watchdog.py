@@ -23,12 +23,16 @@ STUCK_SECONDS = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where something stands: the next offset of a partition, or None while it is not open."""
+    """Where something stands: the next offset of a partition, or None while it is not open.
+
+    `opening`: how far it has come in that; nobody knows how much there is to do.
+    """
 
     what: str
     partition: TopicPartition | None
     next_offset: int | None
     waiting_for: str | None = field(default=None, compare=False)
+    opening: int = 0
 
 
 @dataclass(slots=True)

@@ -24,6 +24,7 @@ from worker.mongo.store import Store
 from worker.publications import Publications, SharedPublisher
 from worker.publisher import Publisher
 from worker.storing import Storing
+from worker.visible import Sought
 
 ORDERS_VARIABLE = "CHAOS_ORDERS"
 
@@ -62,7 +63,7 @@ OPENING: dict[str, Place] = {
     "to-end-open": (Publisher, "end_open", False),
     "ended-open": (Publisher, "end_open", True),
     "ended": (Publications, "end", True),
-    "asked": (worker.lane, "unpublished", True),
+    "asked": (Sought, "missing", True),
     "recovered": (Lane, "_recover", True),
 }
 
