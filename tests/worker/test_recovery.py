@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -23,13 +24,15 @@ from tests.support.deployment import SECRET, Deployment, wait_until
 from tests.support.inside import LaneInside, lane_inside
 from tests.support.worker_process import WorkerProcess
 from worker.cancelling import cancel
+from worker.clock import utc_now
 from worker.journal import records_of
+from worker.kafka import make_reader
 from worker.lane import IDLE_SECONDS
 from worker.publisher import Publisher
 from worker.records import place_of
 from worker.secrets import Secrets
 from worker.unseen import Unseen
-from worker.visible import Sought
+from worker.visible import Sought, _start
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -232,6 +235,27 @@ async def test_much_that_is_unknown_is_gone_through_part_by_part_and_not_from_th
     assert asked[2] == asked[3], "what was asked was asked again"
     assert len(asked) > 5
     await asyncio.to_thread(deployment.judge)
+
+
+async def test_a_later_part_is_looked_for_from_its_time_on(deploy: Callable[..., Deployment]) -> None:
+    """Of what is behind the mark of the first one most may have nothing to do with it."""
+    deployment, _, _ = await asyncio.to_thread(left, deploy, "kill-between-publish-and-note")
+    partition = TopicPartition(deployment.topic("partnership.lifecycle.events"), 0)
+    long_ago, soon = utc_now() - timedelta(hours=1), utc_now() + timedelta(minutes=11)
+    reader, end_reader = make_reader(deployment.settings()), make_reader(deployment.settings(), "read_uncommitted")
+    await asyncio.gather(reader.start(), end_reader.start())
+    try:
+        end = (await end_reader.end_offsets([partition]))[partition]
+
+        async def start(mark: int | None, at: datetime, *, later: bool) -> tuple[int, bool]:
+            return await _start(reader, end_reader, partition, end, mark, at, by_time=later)
+
+        assert await start(5, soon, later=False) == (5, False)
+        assert await start(5, long_ago, later=True) == (5, False)
+        assert await start(5, soon, later=True) == (end, False)
+        assert await start(None, long_ago, later=True) == (0, False)
+    finally:
+        await asyncio.gather(reader.stop(), end_reader.stop())
 
 
 async def test_what_is_missing_goes_out_in_its_order_whatever_part_it_is_in(

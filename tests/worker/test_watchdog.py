@@ -1,6 +1,7 @@
 """The watchdog: records that wait and do not move end the worker; control records at a log's end are no records."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -67,3 +68,18 @@ async def test_control_records_at_the_end_are_no_lag(deploy: Callable[..., Deplo
         said = await look_for(watchdog, STALL_SECONDS + 1)
 
     assert said == []
+
+
+async def test_an_opening_that_gets_on_is_left_alone(deploy: Callable[..., Deployment]) -> None:
+    """It may have much to go through. Where it stops it is as any other place."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    partition = TopicPartition(deployment.topic(LANES), 0)
+    steps = itertools.count()
+
+    async with watching(deployment, Place("lane 0", partition, None, "its opening")) as watchdog:
+        watchdog._places = lambda: [Place("lane 0", partition, None, "its opening", next(steps))]
+        assert await look_for(watchdog, 2 * STALL_SECONDS) == []
+        watchdog._places = lambda: [Place("lane 0", partition, None, "its opening", 7)]
+        with pytest.raises(RuntimeError, match="waiting for its opening"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
