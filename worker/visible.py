@@ -82,6 +82,7 @@ class Sought:
         `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record
         is looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
         `later`: publications that `marks` know nothing of come before these as well; their time says where to begin.
+        What is not found from there on is looked for from the marks on after all.
 
         Raises:
             KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
@@ -99,8 +100,11 @@ class Sought:
                 # ours or of another lane, is waited for.
                 end = (await end_reader.end_offsets([partition]))[partition]
                 mark, at = marks.get(places[partition]), self._since[partition]
-                start, begins_late = await _start(reader, end_reader, partition, end, mark, at, by_time=later)
+                first, begins_late = await _start(reader, end_reader, partition, end, mark, at)
+                start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=later)
                 await _strike_out(settings, reader, partition, start, end, wanted)
+                if wanted and first < start:  # a broker's clock that jumped ahead takes a lane's time along
+                    await _strike_out(settings, reader, partition, first, min(start, end), wanted)
                 if begins_late:
                     for numbers in wanted.values():
                         numbers[:] = [number for number in numbers if number >= self._said]
@@ -130,7 +134,7 @@ async def _start(
     mark: int | None,
     at: datetime,
     *,
-    by_time: bool,
+    by_time: bool = False,
 ) -> tuple[int, bool]:
     """Where to begin to look for what was decided at that time or later, and behind the mark.
 

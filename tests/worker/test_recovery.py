@@ -18,6 +18,8 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 import worker.lane
+import worker.visible
+from contracts.topics import TopicName
 from tests.support import load, messages
 from tests.support.broken import leave_open as leave_open_at
 from tests.support.deployment import SECRET, Deployment, wait_until
@@ -29,7 +31,7 @@ from worker.journal import records_of
 from worker.kafka import make_reader
 from worker.lane import IDLE_SECONDS
 from worker.publisher import Publisher
-from worker.records import place_of
+from worker.records import mark_of, place_of
 from worker.secrets import Secrets
 from worker.unseen import Unseen
 from worker.visible import Sought, _start
@@ -234,6 +236,26 @@ async def test_much_that_is_unknown_is_gone_through_part_by_part_and_not_from_th
 
     assert asked[2] == asked[3], "what was asked was asked again"
     assert len(asked) > 5
+    await asyncio.to_thread(deployment.judge)
+
+
+async def test_a_clock_that_ran_ahead_doubles_nothing(
+    deploy: Callable[..., Deployment], in_parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: a lane's time may be ahead of its topics' (decision 0004); later parts then begin behind all of it."""
+    deployment, sent, document = await asyncio.to_thread(left, deploy, "kill-between-publish-and-note")
+    await asyncio.to_thread(unknown, deployment)
+    marks = {mark_of(topic, 0): 0 for topic in TopicName}
+    deployment.db.lanes.update_one({}, {"$set": {"marks": marks}})
+    monkeypatch.setattr(worker.visible, "CLOCKS_DIFFER_MS_MAX", -3_600_000)
+    assert document["stored"] > 3 * in_parts
+    async with lane_inside(deployment) as inside:
+        await inside.open()
+        running = asyncio.create_task(inside.work())
+        await asyncio.to_thread(deployment.wait_decided, sent)
+        inside.lane.close()
+        await asyncio.wait({running}, timeout=30)
+
     await asyncio.to_thread(deployment.judge)
 
 
