@@ -101,7 +101,9 @@ class Sought:
                 end = (await end_reader.end_offsets([partition]))[partition]
                 mark, at = marks.get(places[partition]), self._since[partition]
                 first, begins_late = await _start(reader, end_reader, partition, end, mark, at)
-                start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=later)
+                start = first
+                if later and mark is not None:
+                    start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=True)
                 await _strike_out(settings, reader, partition, start, end, wanted)
                 if wanted and first < start:  # a broker's clock that jumped ahead takes a lane's time along
                     await _strike_out(settings, reader, partition, first, min(start, end), wanted)

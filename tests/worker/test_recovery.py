@@ -204,6 +204,14 @@ def unknown(deployment: Deployment) -> int:
     return int(found["stored"])  # type: ignore[index]
 
 
+async def decide_all(inside: LaneInside, sent: list[str]) -> None:
+    """Let the open lane work until all of this is decided."""
+    running = asyncio.create_task(inside.work())
+    await asyncio.to_thread(inside.deployment.wait_decided, sent)
+    inside.lane.close()
+    await asyncio.wait({running}, timeout=30)
+
+
 async def test_much_that_is_unknown_is_gone_through_part_by_part_and_not_from_the_beginning_again(
     deploy: Callable[..., Deployment], in_parts: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -229,10 +237,7 @@ async def test_much_that_is_unknown_is_gone_through_part_by_part_and_not_from_th
         await inside.lane._shut()
         await inside.open()
         assert inside.lane.acknowledged.offset == stored
-        running = asyncio.create_task(inside.work())
-        await asyncio.to_thread(deployment.wait_decided, sent)
-        inside.lane.close()
-        await asyncio.wait({running}, timeout=30)
+        await decide_all(inside, sent)
 
     assert asked[2] == asked[3], "what was asked was asked again"
     assert len(asked) > 5
@@ -251,10 +256,7 @@ async def test_a_clock_that_ran_ahead_doubles_nothing(
     assert document["stored"] > 3 * in_parts
     async with lane_inside(deployment) as inside:
         await inside.open()
-        running = asyncio.create_task(inside.work())
-        await asyncio.to_thread(deployment.wait_decided, sent)
-        inside.lane.close()
-        await asyncio.wait({running}, timeout=30)
+        await decide_all(inside, sent)
 
     await asyncio.to_thread(deployment.judge)
 
@@ -310,10 +312,7 @@ async def test_what_is_missing_goes_out_in_its_order_whatever_part_it_is_in(
         assert reads == 2
         assert inside.lane.acknowledged.offset == stored
         assert 0 <= missing - inside.lane.seen.offset < in_parts
-        running = asyncio.create_task(inside.work())
-        await asyncio.to_thread(deployment.wait_decided, sent)
-        inside.lane.close()
-        await asyncio.wait({running}, timeout=30)
+        await decide_all(inside, sent)
 
     await asyncio.to_thread(deployment.judge)
 
