@@ -18,7 +18,7 @@ from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
 from worker.broker import broker_options, decode, next_records, parse
-from worker.cancelling import cancel
+from worker.cancelling import cancel, failure_of, run_out
 from worker.clock import backoff_seconds
 from worker.deadlines import Scheduler
 from worker.failures import describe
@@ -101,7 +101,7 @@ class Worker:
         health = make_health_app(self.problems, self.metrics)
         async with serve(health, settings.health_host, settings.health_port) as port:
             log.info("health pages", host=settings.health_host, port=port)
-            work = asyncio.create_task(self._work())
+            work = asyncio.create_task(self._work(), name="worker")
             ended = asyncio.create_task(self._ended.wait())
             await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
             self._ended.set()
@@ -110,7 +110,7 @@ class Worker:
             if not work.done():
                 log.warning("shutdown bound exceeded; what was under way is settled at the next start")
                 await cancel([work], within=LAST_SECONDS)
-            if work.done() and not work.cancelled() and (error := work.exception()):
+            if work.done() and (error := failure_of(work)) is not None:
                 self.fail(error)
         if self._error is not None:
             raise self._error
@@ -181,10 +181,10 @@ class Worker:
     async def _leave(self, broker: KafkaBroker, intake: Intake, lanes: Lanes) -> None:
         # The lanes before the consumers: stop() of a consumer does not tell its listener.
         await asyncio.gather(intake.close(), lanes.close())
-        try:
-            async with asyncio.timeout(LEAVE_SECONDS):
-                await broker.stop()
-        except (KafkaError, TimeoutError) as error:
+        # Each by itself, before the broker: it cuts all short where one ends in a cancellation of its own.
+        stops = [run_out(subscriber.stop(), LEAVE_SECONDS) for subscriber in broker.subscribers]
+        errors = [*await asyncio.gather(*stops), await run_out(broker.stop(), LEAVE_SECONDS)]
+        for error in filter(None, errors):
             log.warning("could not leave the group; its session time-out will do it", error=describe(error))
 
     async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:

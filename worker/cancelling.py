@@ -1,7 +1,7 @@
 """Ending tasks so that they end."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Coroutine, Iterable
 from typing import Any
 
 from worker.clock import monotonic_seconds
@@ -28,3 +28,26 @@ async def cancel(tasks: Iterable["asyncio.Task[Any]"], within: float | None = No
         for task in ended:
             if not task.cancelled():
                 task.exception()
+
+
+async def run_out(ending: Coroutine[Any, Any, Any], within: float) -> BaseException | None:
+    """Let something end, in a task of its own, and answer with what that failed with; None when all went well.
+
+    aiokafka's stop() waits for tasks that it has just cancelled. Where one of them was asleep it ends as if its caller
+    had been cancelled (its issue 647).
+    """
+    task = asyncio.create_task(ending)
+    try:
+        _, running = await asyncio.wait({task}, timeout=within)
+    finally:
+        await cancel([task], within=AGAIN_SECONDS)
+    return TimeoutError() if running else failure_of(task)
+
+
+def failure_of(ended: "asyncio.Task[Any]") -> BaseException | None:
+    """What a task failed with, if it did: also a cancellation that nobody told it, by which it would be gone unseen."""
+    if not ended.cancelled():
+        return ended.exception()
+    if ended.cancelling():
+        return None
+    return RuntimeError(f"{ended.get_name()}: ended by a cancellation that nobody asked for")

@@ -1,17 +1,17 @@
 """Kafka clients, each with the options that the promises rest on, and each ending within a bound."""
 
 import asyncio
-import contextlib
 import ssl
 from collections.abc import Iterable
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.helpers import create_ssl_context
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
+from worker.cancelling import run_out
 from worker.failures import StopWorker
 from worker.settings import Settings
 
@@ -103,19 +103,15 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Stop a client, and give up on its good manners after a few seconds: without a broker it would wait for ever."""
-    try:
-        async with asyncio.timeout(STOP_SECONDS_MAX):
-            await client.stop()
-    except (TimeoutError, KafkaError, OSError) as error:
+    error = await run_out(client.stop(), STOP_SECONDS_MAX)
+    if error is not None:
         log.debug("kafka client did not stop by itself", error=type(error).__name__)
-        with contextlib.suppress(TimeoutError, KafkaError, OSError, asyncio.CancelledError):
-            async with asyncio.timeout(STOP_SECONDS_MAX):
-                sender = getattr(client, "_sender", None)
-                if sender is not None and sender.sender_task is not None:
-                    sender.sender_task.cancel()
-                inner = getattr(client, "client", None) or getattr(client, "_client", None)
-                if inner is not None:
-                    await inner.close()
+        sender = getattr(client, "_sender", None)
+        if sender is not None and sender.sender_task is not None:
+            sender.sender_task.cancel()
+        inner = getattr(client, "client", None) or getattr(client, "_client", None)
+        if inner is not None:
+            await run_out(inner.close(), STOP_SECONDS_MAX)
 
 
 class Batches:
@@ -228,7 +224,7 @@ class Prober:
                 await check_start(reader, partition, offset, what)
                 found = await reader.getmany(partition, timeout_ms=1000, max_records=1)
                 return next((record.offset for records in found.values() for record in records), None)
-            except (KafkaError, TimeoutError, asyncio.CancelledError):
+            except BaseException:
                 await self._drop()
                 raise
 
@@ -241,7 +237,7 @@ class Prober:
                     await reader.topics()
                     return {}
                 return await reader.end_offsets(partitions)  # type: ignore[no-any-return]
-            except (KafkaError, TimeoutError, asyncio.CancelledError):
+            except BaseException:
                 await self._drop()
                 raise
 

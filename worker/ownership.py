@@ -9,7 +9,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.errors import IllegalStateError, KafkaError
 
-from worker.cancelling import cancel
+from worker.cancelling import cancel, failure_of
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor, Gap
 from worker.kafka import Prober
@@ -55,7 +55,7 @@ class Tasks:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if (error := failure_of(task)) is not None:
             self._fail(error)
 
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 
@@ -133,6 +134,19 @@ def leave_out(owner: type, name: str, number: float) -> None:
     setattr(owner, name, patched)
 
 
+def cut_every_stop(seconds: float) -> None:
+    """Consumers stop as where a fetch has failed and sleeps before the next: their stop() ends as if cancelled."""
+    original: Method = Fetcher.close
+
+    async def patched(self: Any) -> None:
+        asleep = asyncio.create_task(asyncio.sleep(seconds))
+        await asyncio.sleep(0)
+        self._pending_tasks.add(asleep)
+        await original(self)
+
+    Fetcher.close = patched
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -144,6 +158,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "kill-between-publish-and-note": lambda n: at_call(Publisher, "publish", n, die, after=True),
     "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
+    "stops-cut": cut_every_stop,
     "connection-lost-at-joining": lambda n: at_call(KafkaBroker, "start", n, lose_kafka, after=True),
     "kill-in-redaction": kill_in_redaction,
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),

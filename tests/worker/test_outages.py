@@ -42,3 +42,27 @@ def test_an_outage_under_load_costs_nobody_anything(
     assert not [event for event in events if event["topic"] == "partnership.rejections"]
     assert not deployment.read("partnership.dead-letters")
     assert worker.terminate() == 0
+
+
+def test_a_consumer_that_ends_as_if_cancelled_takes_nobody_with_it(
+    deploy_own: Callable[..., Deployment], own_servers: Servers
+) -> None:
+    """Who looks after readiness stopped such a one and was gone: a worker that worked was never ready (seed 3703)."""
+    kafka = own_servers.kafka
+    assert kafka is not None
+    deployment = deploy_own(overrides={"request_timeout_seconds": "4"})
+    load.register(deployment)
+    worker = deployment.start_worker("tests.support.broken", "stops-cut", "3600").wait_ready()
+    kafka.kill()
+    try:
+        wait_until(lambda: not worker.is_ready(), 60, "the worker to see it")
+    finally:
+        kafka.start()
+    worker.wait_ready(60)
+    deployment.wait_decided(load.produce(deployment, 10))
+
+    assert worker.terminate() == 0
+    assert worker.logged("drained")
+    groups = [deployment.name, f"{deployment.name}-intake"]
+    assert [deployment.operator.members(group) for group in groups] == [0, 0]  # both said good-bye
+    deployment.judge()

@@ -45,3 +45,24 @@ def test_a_task_that_fails_is_reported() -> None:
 
     asyncio.run(main())
     assert [type(error) for error in reported] == [ValueError]
+
+
+def test_a_task_that_ends_as_if_it_had_been_cancelled_is_reported() -> None:
+    """Whom it waited for was: the loop that keeps readiness true once ended so, and nobody saw it (seed 3703)."""
+    reported: list[BaseException] = []
+
+    async def wait() -> None:
+        other = asyncio.ensure_future(asyncio.sleep(60))
+        other.cancel()
+        await other
+
+    async def main() -> None:
+        tasks = Tasks(reported.append)
+        await asyncio.wait([tasks.start(wait(), "wait")])
+        told = tasks.start(asyncio.sleep(60), "told")
+        await asyncio.sleep(0)
+        await tasks.cancel()
+        assert told.cancelled()
+
+    asyncio.run(main())
+    assert [str(error) for error in reported] == ["wait: ended by a cancellation that nobody asked for"]

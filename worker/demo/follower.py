@@ -14,8 +14,8 @@ from contracts.message import Event
 from contracts.registry import EVENTS
 from contracts.topics import TopicName
 from worker.demo.process import DemoError
+from worker.kafka import stop_client
 
-STOP_SECONDS_MAX = 5
 POLL_MS = 200
 
 
@@ -69,8 +69,7 @@ class Follower:
             if self._reading is not None:
                 self._reading.cancel()
                 await asyncio.wait({self._reading})
-            with suppress(TimeoutError):  # stop() waits for ever while Kafka is away.
-                await asyncio.wait_for(consumer.stop(), STOP_SECONDS_MAX)
+            await stop_client(consumer)
 
     async def until(self, true: Callable[[], Any], seconds: float, what: str, check: Callable[[], None]) -> None:
         """Wait until what was seen makes it true; `check` raises where there is nothing to wait for any more."""

@@ -7,7 +7,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ from worker.demo.process import DemoError, WorkerProcess, operate
 from worker.demo.screen import STYLES, Screen
 from worker.demo.words import name as name_of
 from worker.demo.words import says
+from worker.kafka import stop_client
 from worker.servers import Servers
 from worker.servers.process import Guard
 
@@ -228,8 +229,7 @@ class Stage:
         """Leave nothing: no worker, no database, no topic."""
         if self.worker is not None:
             await self.worker.stop()
-        with suppress(TimeoutError):  # stop() waits for ever while Kafka is away.
-            await asyncio.wait_for(self._producer.stop(), CLEAN_SECONDS_MAX)
+        await stop_client(self._producer)
         for what, removal in (("database", self._drop_database), ("topics", self._delete_topics)):
             try:
                 await asyncio.wait_for(removal(), CLEAN_SECONDS_MAX)
