@@ -35,6 +35,7 @@ from contracts.commands.internal import (
     DeadlineReached,
     EndForSwitch,
     RecheckTermination,
+    SpreadAgreement,
 )
 from contracts.commands.invitation import (
     AcceptInvitation,
@@ -117,7 +118,15 @@ CLOSING = (
     RequestReactivation,
     AnswerReactivation,
 )
-THE_WORKERS_OWN = (EndForSwitch, CompleteSwitch, AbortSwitch, RecheckTermination, ApplyAgreement, DeadlineReached)
+THE_WORKERS_OWN = (
+    EndForSwitch,
+    CompleteSwitch,
+    AbortSwitch,
+    RecheckTermination,
+    SpreadAgreement,
+    ApplyAgreement,
+    DeadlineReached,
+)
 
 OPERATORS = (
     ReplayDeadLetter,

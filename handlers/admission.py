@@ -102,6 +102,7 @@ RULES: dict[type[Command], Rule] = {
     internal.CompleteSwitch: _rule(SYSTEM),
     internal.AbortSwitch: _rule(SYSTEM),
     internal.RecheckTermination: _rule(SYSTEM),
+    internal.SpreadAgreement: _rule(SYSTEM),
     internal.ApplyAgreement: _rule(SYSTEM),
     internal.DeadlineReached: _rule(SYSTEM),
 }
@@ -161,7 +162,12 @@ def actor_of(command: Command) -> str:
 
 def _subject_of(documents: Documents, command: Command) -> Document | None:
     match command:
-        case facts.RegisterPartner() | facts.ReportPartnerStanding() | facts.UpdateAgreement():
+        case (
+            facts.RegisterPartner()
+            | facts.ReportPartnerStanding()
+            | facts.UpdateAgreement()
+            | internal.SpreadAgreement()
+        ):
             return documents.partner
         case facts.ReportCustomerStanding() | termination.GrantExtraRequest():
             return documents.customer

@@ -33,6 +33,7 @@ ABOUT_PARTIES: dict[type[Command], Callable[..., Decision]] = {
     facts.RegisterPartner: reports.register_partner,
     facts.ReportPartnerStanding: reports.report_partner_standing,
     facts.UpdateAgreement: reports.update_agreement,
+    internal.SpreadAgreement: reports.spread_agreement,
     facts.ReportCustomerStanding: reports.report_customer_standing,
     termination.GrantExtraRequest: reports.grant_extra_request,
 }

@@ -9,7 +9,7 @@ from contracts.base import Contract, Count, EMail, Id, Moment, ShortText
 from contracts.blocks import BlockItem
 from contracts.business import Amount, BillPeriod, BusinessPeriod, Currency
 from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
-from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
+from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch, SpreadAgreement
 from contracts.commands.invitation import InviteCustomer, RecordIdentityVerification
 from contracts.commands.termination import GrantExtraRequest
 from contracts.details import Changes, Contacts
@@ -210,10 +210,16 @@ class Partnership(Document):
 # ---------------------------------------------------------------------------------------------- what a decision may see
 
 
+LIVE_AT_ONCE = 500
+"""Partnerships of one partner that one decision looks at. It may have any number, but what a decision says is one
+document of the journal, and those end at 16 MB."""
+
+
 class Documents(NamedTuple):
     """What one command sees. `open_offers` are the partnerships whose offer matches the command's offer keys.
 
-    `live_partnerships` are those of the partner that live; only where a command needs them.
+    `live_partnerships` are the next of the partner's that live, in the order of their ids; only where a command needs
+    them.
     """
 
     partner: Partner | None = None
@@ -240,24 +246,25 @@ def other_side(side: Side) -> Side:
 class Needs(NamedTuple):
     """Ids to load by. Without a `customer_id`, the customer is the partnership's.
 
-    `live_partnerships`: also the ids of the partner's partnerships that live (active, suspended, ending).
+    `live_after`: also the ids of the partner's partnerships that live (active, suspended, ending): the first
+    LIVE_AT_ONCE that come after this one, in order.
     """
 
     partner_id: str | None = None
     partnership_id: str | None = None
     customer_id: str | None = None
     offer_keys: tuple[str, ...] = ()
-    live_partnerships: bool = False
+    live_after: str | None = None
 
 
 def needs(message: CommandMessage) -> Needs:  # noqa: PLR0911 - a line for each kind of command
     """What to load before this command is decided."""
     partner, subject = message.partner_id, message.subject
     match message.data:
-        case RegisterPartner() | ReportPartnerStanding():
+        case RegisterPartner() | ReportPartnerStanding() | UpdateAgreement():
             return Needs(partner)
-        case UpdateAgreement():
-            return Needs(partner, live_partnerships=True)
+        case SpreadAgreement(after_partnership_id=after):
+            return Needs(partner, live_after=after or "")
         case ReportCustomerStanding() | GrantExtraRequest():
             return Needs(customer_id=subject)
         case InviteCustomer(customer_id=customer_id, email=email):

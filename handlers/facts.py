@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 
 from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
-from contracts.commands.internal import ApplyAgreement, RecheckTermination
+from contracts.commands.internal import ApplyAgreement, RecheckTermination, SpreadAgreement
 from contracts.commands.termination import GrantExtraRequest
 from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.facts import (
@@ -25,7 +25,7 @@ from contracts.message import SYSTEM, Command, CommandMessage
 from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
-from handlers.documents import Customer, Documents
+from handlers.documents import LIVE_AT_ONCE, Customer, Documents
 from handlers.guards import no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
@@ -99,8 +99,21 @@ def update_agreement(documents: Documents, message: CommandMessage, command: Upd
     )
     if not news or command.ends_at == partner.agreement.ends_at:
         return Accepted((updated,))
-    apply = ApplyAgreement(actor=SYSTEM, agreement_ends_at=command.ends_at)
-    return Accepted((updated,), tuple(Internal(apply, live, partner.id) for live in documents.live_partnerships))
+    spread = SpreadAgreement(actor=SYSTEM, agreement_ends_at=command.ends_at)
+    return Accepted((updated,), (Internal(spread, partner.id, partner.id),))
+
+
+def spread_agreement(documents: Documents, message: CommandMessage, command: SpreadAgreement) -> Decision:
+    """R41: the next of the partnerships that live hear of it, and then those after them."""
+    del message
+    partner, live = documents.partner, documents.live_partnerships
+    if partner is None or partner.agreement.ends_at != command.agreement_ends_at:
+        return Accepted()  # a later agreement is being told, from the first partnership on
+    apply = ApplyAgreement(actor=SYSTEM, agreement_ends_at=command.agreement_ends_at)
+    told = tuple(Internal(apply, partnership_id, partner.id) for partnership_id in live)
+    if len(live) < LIVE_AT_ONCE:
+        return Accepted((), told)
+    return Accepted((), (*told, Internal(command.but(after_partnership_id=live[-1]), partner.id, partner.id)))
 
 
 def apply_agreement(scene: Scene, command: ApplyAgreement) -> Decision:

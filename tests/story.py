@@ -43,7 +43,7 @@ from contracts.templates import ALWAYS_GIVEN, TEMPLATES
 from contracts.terms import Side
 from handlers.deadlines import deadlines
 from handlers.decision import Context, Internal
-from handlers.documents import Customer, Document, Documents, Partner, Partnership, needs
+from handlers.documents import LIVE_AT_ONCE, Customer, Document, Documents, Partner, Partnership, needs
 from handlers.evolve import evolve_customer, evolve_partner, evolve_partnership
 from handlers.keeping import redacted
 from handlers.outcome import Outcome, StampedEvent, outcome
@@ -495,14 +495,12 @@ class World:
             self.customers.get(customer_id or ""),
             partnership,
             tuple(offer.id for offer in self.partnerships.values() if keys.intersection(offer.open_keys)),
-            tuple(
-                p.id
-                for p in self.partnerships.values()
-                if p.partner_id == needed.partner_id and p.state.status in LIVING
-            )
-            if needed.live_partnerships
-            else (),
+            self._living(needed.partner_id, needed.live_after) if needed.live_after is not None else (),
         )
+
+    def _living(self, partner_id: str | None, after: str) -> tuple[str, ...]:
+        live = (p.id for p in self.partnerships.values() if p.partner_id == partner_id and p.state.status in LIVING)
+        return tuple(sorted(id_ for id_ in live if id_ > after)[:LIVE_AT_ONCE])
 
     def store(self, before: Documents, result: Outcome) -> None:
         after, changed = result.documents, []

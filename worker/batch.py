@@ -29,7 +29,6 @@ from worker.failures import Unstorable
 from worker.letters.keys import blocked_by, waits_for
 from worker.mongo.store import (
     COLLECTION_OF,
-    LIVE_STATUSES,
     Changes,
     Document,
     LaneDocument,
@@ -317,16 +316,9 @@ class Batch:
             customer=loaded.customers.get(customer_id) if customer_id else None,
             partnership=partnership,
             open_offers=tuple(sorted(offers)),
-            live_partnerships=self._live(message.partner_id) if need.live_partnerships else (),
+            # As they were stored: what this batch has bound since it began knows the partner's agreement already.
+            live_partnerships=() if need.live_after is None else loaded.live[message.partner_id, need.live_after],
         )
-
-    def _live(self, partner_id: str) -> tuple[str, ...]:
-        """The partner's partnerships that live: as they were loaded, and as this batch left them."""
-        live = set(self.loaded.live.get(partner_id, ()))
-        for partnership in self.loaded.partnerships.values():
-            if partnership.partner_id == partner_id:
-                (live.add if partnership.state.status in LIVE_STATUSES else live.discard)(partnership.id)
-        return tuple(sorted(live))
 
     def _put(self, document: Document) -> None:
         self.revs.setdefault((type(document), document.id), document.rev - 1)

@@ -53,6 +53,15 @@ class RecheckTermination(Command):
     TOPIC: ClassVar[TopicName] = TopicName.LANES
 
 
+class SpreadAgreement(Command):
+    """To a partner whose agreement ends at another time: tell the next of its partnerships, those after this one."""
+
+    TOPIC: ClassVar[TopicName] = TopicName.LANES
+
+    agreement_ends_at: Moment | None = None
+    after_partnership_id: Id | None = None
+
+
 class ApplyAgreement(Command):
     """To one partnership of a partner whose agreement ends at another time."""
 

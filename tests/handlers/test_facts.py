@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from contracts.commands.facts import CustomerFacts, ReportCustomerStanding, UpdateAgreement
+from contracts.commands.internal import SpreadAgreement
 from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.facts import (
     AgreementUpdated,
@@ -26,6 +27,8 @@ from tests.story import (
     NOON,
     PLATFORM,
     Send,
+    Story,
+    accept,
     customer_asks,
     customer_user,
     delivered,
@@ -34,10 +37,12 @@ from tests.story import (
     invite,
     later,
     like,
+    opened,
     partner_is,
     partner_user,
     platform_ends,
     registered,
+    verified,
 )
 
 BEFORE = NOON - timedelta(hours=1)
@@ -136,6 +141,57 @@ def test_only_another_end_of_the_agreement_is_news_for_the_partnerships_that_liv
     again = given(*BOUND, Send(until_march, "p1", "p1"))
     again.world.internal *= 2
     again.when(delivered()).then(like(PartnershipAgreementUpdated, agreement_ends_at=march))
+
+
+@pytest.mark.requirement("R41")
+def test_an_agreements_end_is_told_to_so_many_partnerships_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A partner may have any number; to all at once, 35,000 of them made a journal entry that MongoDB does not take."""
+    for module in ("handlers.facts", "tests.story"):
+        monkeypatch.setattr(f"{module}.LIVE_AT_ONCE", 2)
+    customers = ("c1", "c2", "c3", "c4")
+    bound = [
+        step
+        for one in customers
+        for step in (
+            facts(one),
+            invite(customer=one),
+            opened(customer=one),
+            verified(customer=one),
+            accept(customer=one),
+        )
+    ]
+    march, april = NOON + timedelta(days=60), NOON + timedelta(days=90)
+    until_march, until_april = (
+        Send(UpdateAgreement(actor=SYSTEM, as_of=NOON, ends_at=end), "p1", "p1") for end in (march, april)
+    )
+    story = given(registered(), *bound, until_march)
+    steps = [internal_of_next_spread(story) for _ in range(3)]
+    assert steps == [
+        [("ApplyAgreement", "p1-c1"), ("ApplyAgreement", "p1-c2"), ("SpreadAgreement", "p1")],
+        [("ApplyAgreement", "p1-c3"), ("ApplyAgreement", "p1-c4"), ("SpreadAgreement", "p1")],
+        [],
+    ]
+    story.when(delivered())
+    assert [story.partnership(customer=one).agreement_ends_at for one in customers] == [march] * 4
+
+    story.when(until_april)
+    internal_of_next_spread(story)
+    assert story.world.internal[-1].command == SpreadAgreement(
+        actor=SYSTEM, agreement_ends_at=april, after_partnership_id="p1-c2"
+    )
+    story.when(until_march)
+    assert internal_of_next_spread(story) == []  # the one of April: the agreement is another one again
+    story.when(delivered())
+    assert [story.partnership(customer=one).agreement_ends_at for one in customers] == [march] * 4
+
+
+def internal_of_next_spread(story: Story) -> list[tuple[str, str]]:
+    """What the first command of its kind that waits says to whom."""
+    waits = story.world.internal
+    command = next(one for one in waits if isinstance(one.command, SpreadAgreement))
+    waits.remove(command)
+    outcome = story.world.send(Send(command.command, command.subject, command.partner_id))
+    return [(type(one.command).__name__, one.subject) for one in outcome.internal]
 
 
 @pytest.mark.requirement("R3")

@@ -68,6 +68,7 @@ OWN_EVENTS = {
     "CompleteSwitch": {"SwitchCompleted"},
     "AbortSwitch": {"SwitchAborted"},
     "RecheckTermination": {"TerminationRechecked"},
+    "SpreadAgreement": set(),
     "ApplyAgreement": {"PartnershipAgreementUpdated"},
     "DeadlineReached": {
         "InvitationReminded",

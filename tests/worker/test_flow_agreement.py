@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from handlers.documents import LIVE_AT_ONCE
 from tests.support import messages
 from tests.support.domain import bind, facts, offer, platform_orders
 from tests.support.tale import Tale, name_of, told
@@ -67,3 +68,24 @@ def test_an_agreements_end_reaches_the_partnerships_that_live_and_ends_them(tale
     assert ended is not None
     assert (ended["state"]["by"], ended["state"]["category"]) == ("platform", "agreement_expired")
     tale.check()
+
+
+@pytest.mark.requirement("R41")
+def test_a_partner_may_have_more_partnerships_than_one_decision_can_speak_to(servers: Servers) -> None:
+    """To all at once, 35,000 of them made a journal entry above 16 MB, and so a dead letter."""
+    with told(servers, lanes=2) as tale:
+        deployment = tale.deployment
+        bind(tale, "agree-many", "many-p", "many-c")
+        one = deployment.db.partnerships.find_one({"_id": "agree-many"})
+        assert one is not None
+        others = 2 * LIVE_AT_ONCE + 1
+        deployment.db.partnerships.insert_many([one | {"_id": f"agree-{number:05}"} for number in range(others)])
+
+        far = datetime.now(UTC).replace(microsecond=0) + timedelta(days=60)
+        assert tale.say(update_agreement("many-p", "far", ends_at=far.isoformat())) == ["accepted"]
+        wait_until(lambda: deployment.db.partnerships.count_documents({"agreement_ends_at": far}) > others, 60)
+        deployment.wait_published()
+
+        updated = subjects_of(tale, "PartnershipAgreementUpdated")
+        assert sorted(updated) == sorted(deployment.db.partnerships.distinct("_id"))
+        assert not deployment.db.dead_letters.count_documents({})

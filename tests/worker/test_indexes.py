@@ -41,7 +41,7 @@ HOT_PATH = {
     (CUSTOMERS, "_id_"): "load",
     (PARTNERSHIPS, "_id_"): "load",
     (PARTNERSHIPS, "open_offers"): "is there another open offer to the same customer",
-    (PARTNERSHIPS, "of_partner"): "an agreement changes: the partner's live partnerships",
+    (PARTNERSHIPS, "live_of_partner"): "an agreement changes: the partner's live partnerships",
     (PARTNERSHIPS, "due"): "deadlines",
     (PARTNERSHIPS, "of_customer"): "a purge: the customer's other partnerships",
     (PARTNERSHIPS, "opened_by"): "a customer looks at its list",
@@ -137,9 +137,8 @@ def work(deployment: Deployment) -> None:
     partner = load.PARTNERS[0]
     facts = messages.report_customer("carla")
     token = deployment.secrets.token("invitation", "bound", 1)
-    agreed = messages.command(
-        "UpdateAgreement", "agreed", partner, partner, messages.SYSTEM, as_of="2026-01-01T00:00:00Z", ends_at=None
-    )
+    dates = {"as_of": "2026-01-01T00:00:00Z", "ends_at": "2099-01-01T00:00:00Z"}
+    agreed = messages.command("UpdateAgreement", "agreed", partner, partner, messages.SYSTEM, **dates)
     deployment.produce(messages.FACTS, facts, partition=0)
     deployment.wait_decided(["standing-carla"])
     bound = [
@@ -152,6 +151,11 @@ def work(deployment: Deployment) -> None:
     deployment.wait_decided(["accept-bound"])
     deployment.produce(messages.FACTS, agreed, partition=0)
     deployment.wait_decided(["agreed"])
+    wait_until(
+        lambda: deployment.db.partnerships.find_one({"agreement_ends_at": {"$gt": datetime(2098, 1, 1, tzinfo=UTC)}}),
+        30,
+        "its end",
+    )
     # One letter of a partnership and one of a whole partner, with what waits behind them.
     unknown = messages.command("Unheard", "unheard", "stuck", partner, messages.SYSTEM)
     behind = [messages.invite("stuck", partner), messages.cancel("stuck", partner)]

@@ -31,8 +31,8 @@ A_DATE: dict[str, Any] = {"$type": "date"}
 A_TEXT: dict[str, Any] = {"$type": "string"}
 """In the filters of two partial indexes. MongoDB uses such an index only for a query that says the same."""
 
-FORMER_INDEXES = {JOURNAL: ["lane_order"]}
-"""Those of releases before this one that would stand in the way."""
+FORMER_INDEXES = {JOURNAL: ["lane_order"], PARTNERSHIPS: ["of_partner"]}
+"""Those of releases before this one that would stand in the way, or are of no use any more."""
 
 INDEXES: dict[str, list[IndexModel]] = {
     PARTNERS: [],
@@ -40,8 +40,8 @@ INDEXES: dict[str, list[IndexModel]] = {
     PARTNERSHIPS: [
         # The rule "no second open offer to the same customer": the keys are empty once an offer is closed.
         IndexModel([("open_keys", ASCENDING)], name="open_offers", sparse=True),
-        # The live partnerships of a partner, when its agreement changes.
-        IndexModel([("partner_id", ASCENDING), ("state.status", ASCENDING)], name="of_partner"),
+        # The live partnerships of a partner, so many at a time, when its agreement changes.
+        IndexModel([(name, ASCENDING) for name in ("partner_id", "state.status", "_id")], name="live_of_partner"),
         # A customer's own, for its views, and when it goes with the last of them.
         IndexModel([("customer_id", ASCENDING)], name="of_customer", sparse=True),
         # Those that a customer has opened and is not known to be the right one for yet.

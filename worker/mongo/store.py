@@ -11,7 +11,7 @@ from bson.raw_bson import RawBSONDocument
 from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
-from handlers.documents import Customer, Needs, Partner, Partnership
+from handlers.documents import LIVE_AT_ONCE, Customer, Needs, Partner, Partnership
 from worker.failures import Fenced, Unstorable, codes_of
 from worker.journal import entry_of, republished
 from worker.lease import Lease
@@ -74,8 +74,8 @@ class Loaded:
     customers: dict[str, Customer]
     partnerships: dict[str, Partnership]
     offers: dict[str, set[str]]
-    live: dict[str, set[str]] = field(default_factory=dict)
-    """Ids of the live partnerships of the partners whose agreement changes."""
+    live: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)
+    """The next live partnerships of a partner, by it and the one they come after (handlers.documents.Needs)."""
     blocked: set[str] = field(default_factory=set)
     """What dead letters block of what these commands wait for (worker/letters/keys.py)."""
 
@@ -249,7 +249,7 @@ class Store:
         partnerships: set[str] = set()
         customers: set[str] = set()
         keys: set[str] = set()
-        agreements: set[str] = set()
+        pages: set[tuple[str, str]] = set()
         for need in needs:
             if need.partner_id:
                 partners.add(need.partner_id)
@@ -258,8 +258,8 @@ class Store:
             if need.customer_id:
                 customers.add(need.customer_id)
             keys.update(need.offer_keys)
-            if need.live_partnerships and need.partner_id:
-                agreements.add(need.partner_id)
+            if need.live_after is not None and need.partner_id:
+                pages.add((need.partner_id, need.live_after))
 
         loaded = Loaded(
             digests=await self.digests(session, entry_ids),
@@ -267,7 +267,7 @@ class Store:
             customers={},
             partnerships=await self._documents(session, Partnership, partnerships, {"open_keys": keys}),
             offers={},
-            live=await self._live(session, agreements) if agreements else {},
+            live={page: await self._live(session, *page) for page in pages},
         )
         loaded.partners |= await self._documents(session, Partner, partners - known.keys())
         for partnership in loaded.partnerships.values():
@@ -278,12 +278,10 @@ class Store:
         loaded.customers = await self._documents(session, Customer, customers)
         return loaded
 
-    async def _live(self, session: Any, partners: set[str]) -> dict[str, set[str]]:
-        query = {"partner_id": {"$in": list(partners)}, "state.status": {"$in": list(LIVE_STATUSES)}}
-        live: dict[str, set[str]] = {}
-        for found in await self._find(session, PARTNERSHIPS, query, {"partner_id": 1}):
-            live.setdefault(found["partner_id"], set()).add(found["_id"])
-        return live
+    async def _live(self, session: Any, partner_id: str, after: str) -> tuple[str, ...]:
+        query = {"partner_id": partner_id, "state.status": {"$in": list(LIVE_STATUSES)}, "_id": {"$gt": after}}
+        found = self._db[PARTNERSHIPS].find(query, {"_id": 1}, session=session, batch_size=LIVE_AT_ONCE)
+        return tuple([one["_id"] for one in await found.sort("_id").limit(LIVE_AT_ONCE).to_list(None)])
 
     async def digests(self, session: Any, entry_ids: list[str]) -> dict[str, bytes]:
         """The digests of those ids that the journal knows; empty bytes for entries that are no command's."""

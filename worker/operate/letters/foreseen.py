@@ -15,7 +15,6 @@ from worker.mongo.client import Client
 from worker.mongo.letters import Letter, Letters
 from worker.mongo.store import (
     COLLECTION_OF,
-    LIVE_STATUSES,
     NONE,
     UTC_AWARE,
     Changes,
@@ -137,7 +136,6 @@ class Foreseen(Store):
         self._digests: dict[str, bytes] = {}
         self._over: dict[str, dict[str, bytes]] = {name: {} for name in COLLECTION_OF.values()}
         self._offers: dict[str, set[str]] = {}
-        self._live_now: dict[str, tuple[str, bool]] = {}
         self._known: dict[str, dict[str, Any]] = {name: {} for name in COLLECTION_OF.values()}
         self._known_offers: set[str] = set()
         self._known_entries: dict[str, bytes | None] = {}
@@ -163,7 +161,8 @@ class Foreseen(Store):
             for key, _, document in documents:
                 self._over[name][key] = bytes(document.raw)
                 if name == COLLECTION_OF[Partnership]:
-                    self._note_partnership(key, decode(document.raw))
+                    for offer in decode(document.raw)["open_keys"]:
+                        self._offers.setdefault(offer, set()).add(key)
         errors: dict[str, str] = {}
         for raw in [*changes.letters, *(letter for _, letter in changes.kept_letters)]:
             letter = decode(raw.raw, UTC_AWARE)
@@ -173,11 +172,6 @@ class Foreseen(Store):
             elif history := letter.get("history"):
                 error = errors.get(letter["_id"], letter["error"])
                 self.happened.append(Happened(letter["_id"], history[-1]["result"], error))
-
-    def _note_partnership(self, key: str, fields: dict[str, Any]) -> None:
-        for offer in fields["open_keys"]:
-            self._offers.setdefault(offer, set()).add(key)
-        self._live_now[key] = fields["partner_id"], fields["state"]["status"] in LIVE_STATUSES
 
     async def look_ahead(self, session: Any, ids: list[str], secrets: Secrets, lane_log: str) -> None:
         """Read in a few queries what orders about these letters would ask for one by one."""
@@ -215,14 +209,6 @@ class Foreseen(Store):
         known = {key: digest for key in entry_ids if (digest := self._known_entries.get(key)) is not None}
         found = known | (await super().digests(session, asked) if asked else {})
         return found | {key: self._digests[key] for key in entry_ids if key in self._digests}
-
-    @override
-    async def _live(self, session: Any, partners: set[str]) -> dict[str, set[str]]:
-        live = await super()._live(session, partners)
-        for key, (partner, lives) in self._live_now.items():
-            if partner in partners:
-                (set.add if lives else set.discard)(live.setdefault(partner, set()), key)
-        return live
 
     @override
     async def _documents(
