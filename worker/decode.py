@@ -10,6 +10,7 @@ from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from contracts.base import ID_CHARACTERS_MAX
+from contracts.commands.internal import SpreadAgreement
 from contracts.commands.operating import Order
 from contracts.message import CommandFrame, CommandMessage
 from contracts.registry import COMMANDS, INTERNAL, ORDERS
@@ -71,6 +72,15 @@ class Item(NamedTuple):
 def is_order(item: Item) -> bool:
     """Whether it is about a dead letter or the journal, and not about a partnership."""
     return isinstance(item.decoded, Readable) and item.decoded.internal and isinstance(item.decoded.message.data, Order)
+
+
+def speaks_to_many(item: Item) -> bool:
+    """Whether more commands may follow from it than a batch holds."""
+    return (
+        isinstance(item.decoded, Readable)
+        and item.decoded.internal
+        and isinstance(item.decoded.message.data, SpreadAgreement)
+    )
 
 
 def decode(record: ConsumerRecord, secrets: Secrets) -> Item:

@@ -10,19 +10,21 @@ a command, so a repeat stays a repeat. Of each record whose bytes it changes it 
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import orjson
 import structlog
 from pymongo import UpdateOne
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from contracts.events.closing import PersonalDataPurged
 from contracts.registry import COMMANDS, EVENTS
 from contracts.topics import TopicName
 from handlers.keeping import redacted
 from worker.clock import backoff_seconds
+from worker.dead_letters import where
 from worker.failures import describe
 from worker.journal import published_digest
 from worker.lease import Lease
@@ -32,7 +34,10 @@ from worker.secrets import Secrets
 
 LOOK_SECONDS = 2.0
 AT_ONCE = 100
-"""Entries rewritten in one go, and letters: a second's work, and little enough to hold in memory."""
+"""Purges looked at, and entries rewritten, in one go: a second's work, and little enough to hold in memory."""
+
+LETTERS_AT_ONCE = 1000
+"""Dead letters of one purge; it may have any number, and a query ends at 16 MB."""
 
 LIFECYCLE = TopicName.LIFECYCLE_EVENTS.value
 HEADER_PREFIX = "dead-letter-"
@@ -70,42 +75,77 @@ class Redactor:
         self._secrets = secrets
         self._db = client[database]
         self._lease = Lease(self._db, REDACTION_LEASE)
+        self._behind = ""
+        """The purge that was looked at last."""
 
     async def run(self) -> None:
         """Until cancelled. MongoDB away is waited for: what is due stays due."""
         attempt = 0
         while True:
             try:
-                if await self._lease.is_held():
-                    await self.look()
+                done = await self.look() if await self._lease.is_held() else 0
                 attempt = 0
-                await asyncio.sleep(LOOK_SECONDS)
+                await asyncio.sleep(0 if done >= AT_ONCE else LOOK_SECONDS)
             except (PyMongoError, TimeoutError, OSError) as error:
                 attempt += 1
                 log.warning("redaction waits", error=describe(error), attempt=attempt)
                 await asyncio.sleep(backoff_seconds(attempt))
 
     async def look(self) -> int:
-        """Redact what is due, as far as it is published. Returns how many purges are done with."""
+        """Redact the next of what is due, as far as it is published. Returns how many purges are done with.
+
+        Each look goes on behind the last one: a purge that cannot be finished stands in nobody's way.
+        """
+        due = {"redaction": DUE, "_id": {"$gt": self._behind}}
+        entries = await self._db[JOURNAL].find(due).sort("_id", 1).limit(AT_ONCE).to_list(None)
         done = 0
-        for entry in await self._db[JOURNAL].find({"redaction": DUE}).sort("at", 1).limit(AT_ONCE).to_list(None):
-            purge = _purge_of(entry)
-            if await self._redact(purge):
-                finished = {"$unset": {"redaction": ""}, "$set": {"traces_gone": True}}
-                await self._db[JOURNAL].update_one({"_id": purge.entry_id}, finished)
-                done += 1
+        for entry in entries:
+            self._behind = entry["_id"]
+            try:
+                done += await self._finish(_purge_of(entry))
+            except (ConnectionFailure, TimeoutError, OSError):
+                raise  # MongoDB is away
+            except Exception as error:  # noqa: BLE001 - a defect, or what MongoDB refuses; the others need not wait
+                log.error("traces of a purge cannot be redacted", purge=entry["_id"], error=where(error))  # noqa: TRY400
+        if len(entries) < AT_ONCE:
+            self._behind = ""
         return done
 
+    async def _finish(self, purge: _Purge) -> bool:
+        """Whether nothing is left to redact for this purge. Then its mark is gone too."""
+        complete = await self._redact(purge)
+        if complete:
+            finished = {"$unset": {"redaction": ""}, "$set": {"traces_gone": True}}
+            await self._db[JOURNAL].update_one({"_id": purge.entry_id}, finished)
+        return complete
+
     async def _redact(self, purge: _Purge) -> bool:
-        """Whether nothing is left to redact for this purge."""
         published = {lane["_id"]: lane["published"] async for lane in self._db[LANES].find({}, {"published": 1})}
         query = await self._traces(purge)
-        letters, copies = await self._letters(query)
+        copies = [{"about" if name == "subject" else name: x for name, x in one.items()} for one in query]
+        complete, count = await self._redact_entries(purge, {"$or": [*query, *copies]}, published)
+        letters = 0
+        async for page in self._letters(query):
+            # The letters last: by them the entries of what could not be read are found.
+            whole, more = await self._redact_entries(purge, {"_id": {"$in": page}}, published)
+            count += more
+            complete = complete and whole
+            if whole:
+                await self._db[DEAD_LETTERS].update_many({"_id": {"$in": page}}, WITHOUT_BODY)
+                await self._lease.is_held()
+                letters += len(page)
+        if complete:
+            log.info("traces of a purge are gone", purge=purge.entry_id, entries=count, letters=letters)
+        return complete
+
+    async def _redact_entries(
+        self, purge: _Purge, query: dict[str, Any], published: dict[int, int]
+    ) -> tuple[bool, int]:
+        """Redact these entries. Answers whether that is all of them, and how many they were."""
         enough = [OF_CUSTOMER] if purge.customer_rev is not None else [OF_CUSTOMER, OF_PARTNERSHIP]
-        traces = {"$or": [*query, *copies, {"_id": {"$in": letters}}], "redacted": {"$nin": enough}}
         complete, count = True, 0
         operations: list[UpdateOne] = []
-        async for entry in self._db[JOURNAL].find(traces).batch_size(AT_ONCE):
+        async for entry in self._db[JOURNAL].find({**query, "redacted": {"$nin": enough}}).batch_size(AT_ONCE):
             if not _is_before(entry, purge):
                 continue
             if entry["offset"] >= published.get(entry["lane"], 0):
@@ -117,10 +157,7 @@ class Redactor:
             if len(operations) >= AT_ONCE:
                 await self._write(operations)
         await self._write(operations)
-        if complete:  # the letters last: by them the entries of what could not be read are found
-            await self._db[DEAD_LETTERS].update_many({"_id": {"$in": letters}}, WITHOUT_BODY)
-            log.info("traces of a purge are gone", purge=purge.entry_id, entries=count, letters=len(letters))
-        return complete
+        return complete, count
 
     async def _traces(self, purge: _Purge) -> list[dict[str, Any]]:
         """Queries for all that is about the partnership; and about the customer, where it is gone too."""
@@ -131,15 +168,21 @@ class Redactor:
         partnerships += [found["_id"] async for found in self._db[PARTNERSHIPS].find(former, {"_id": 1})]
         return [{"subject": {"$in": partnerships}}, {"subject": purge.customer_id, "at": {"$lte": purge.at}}]
 
-    async def _letters(self, query: list[dict[str, Any]]) -> tuple[list[str], list[dict[str, Any]]]:
-        """Letters about the same, and queries for the orders that hold copies of what is about it.
+    async def _letters(self, query: list[dict[str, Any]]) -> AsyncIterator[list[str]]:
+        """Letters about the same, so many at a time.
 
         A letter that named nobody is known by what it became: by the entry of its replay, or of its corrected body.
         """
         became = [letter for name in LINKS for letter in await self._db[JOURNAL].distinct(name, {"$or": query})]
         theirs = {"$or": [*query, {"_id": {"$in": became}}], "redacted": {"$ne": True}}
-        letters = [letter["_id"] async for letter in self._db[DEAD_LETTERS].find(theirs, {"_id": 1})]
-        return letters, [{"about" if name == "subject" else name: x for name, x in one.items()} for one in query]
+        page: list[str] = []
+        async for letter in self._db[DEAD_LETTERS].find(theirs, {"_id": 1}):
+            page.append(letter["_id"])
+            if len(page) >= LETTERS_AT_ONCE:
+                yield page
+                page = []
+        if page:
+            yield page
 
     async def _write(self, operations: list[UpdateOne]) -> None:
         if operations:

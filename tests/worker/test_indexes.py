@@ -47,7 +47,7 @@ HOT_PATH = {
     (PARTNERSHIPS, "opened_by"): "a customer looks at its list",
     (JOURNAL, "_id_"): "which ids are known",
     (JOURNAL, "log_order"): "recovery: what is stored and not published",
-    (JOURNAL, "redaction"): "purges whose traces are still there",
+    (JOURNAL, "redactions"): "purges whose traces are still there",
     (JOURNAL, "history"): "what is to be redacted",
     (JOURNAL, "about"): "copies of it in orders",
     (JOURNAL, "republished"): "what orders have published again",

@@ -235,27 +235,64 @@ def test_what_is_not_published_yet_is_left_alone(deploy: Callable[..., Deploymen
     journal, lanes = deployment.db.journal, deployment.db.lanes
     assert not any("redacted" in entry for entry in before.values())
 
-    async def look() -> int:
-        client = connect(deployment.servers.mongo_url, 10)
-        try:
-            return await Redactor(Secrets(SECRET), client, deployment.name).look()
-        finally:
-            await client.close()
-
     lanes.update_many({}, {"$set": {"published": 0}})
-    assert asyncio.run(look()) == 0
+    assert look(deployment) == [0]
     assert {entry["_id"]: entry for entry in journal.find()} == before
 
     lanes.update_many({}, [{"$set": {"published": "$stored"}}])  # as after the next opening
     # Two, or one where the other one's lane was slower than the kill: that one's is left to a worker.
     due = journal.count_documents({"redaction": "due"})
-    assert asyncio.run(look()) == due > 0
+    assert look(deployment) == [due]
+    assert due > 0
     assert journal.count_documents({"traces_gone": True}) == due
     deployment.db.leases.update_many({}, {"$set": {"owner": "", "until": datetime(2026, 1, 1, tzinfo=UTC)}})
     deployment.start_worker()
     wait_until(lambda: is_clean(deployment), 60, "the redaction of both")
     assert traces(deployment) == []
     assert json.loads(journal.find_one({"_id": "invite-first"})["records"][0]["value"])["id"] == "invite-first:1"  # type: ignore[index]
+
+
+def look(deployment: Deployment, times: int = 1) -> list[int]:
+    """As a worker does that holds the lease."""
+
+    async def looks() -> list[int]:
+        client = connect(deployment.servers.mongo_url, 10)
+        try:
+            redactor = Redactor(Secrets(SECRET), client, deployment.name)
+            return [await redactor.look() for _ in range(times)]
+        finally:
+            await client.close()
+
+    return asyncio.run(looks())
+
+
+@pytest.mark.requirement("R98")
+def test_a_purge_that_cannot_be_redacted_stands_in_nobodys_way(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And one with many letters takes them a few at a time."""
+    deployment = deploy()
+    deployment.make_topics()
+    told(deployment)
+    worker = deployment.start_worker()
+    wait_until(lambda: is_clean(deployment), 60, "the purge and its redaction")
+    deployment.wait_published()
+    assert worker.terminate() == 0
+    journal, letters = deployment.db.journal, deployment.db.dead_letters
+    journal.update_many({"traces_gone": True}, {"$set": {"redaction": "due"}, "$unset": {"traces_gone": ""}})
+    for name in (" first", "~~last"):
+        journal.insert_one({"_id": name, "redaction": "due", "records": [], "lane": -1, "offset": ord(name[0])})
+    letter = letters.find_one_and_delete({"command_id": "unreadable"}, {"redacted": 0})
+    assert letter is not None
+    letters.insert_many([{**letter, "_id": f"unreadable-{number}", "value": MARK} for number in range(5)])
+    monkeypatch.setattr("worker.redaction.AT_ONCE", 1)
+    monkeypatch.setattr("worker.redaction.LETTERS_AT_ONCE", 2)
+
+    assert look(deployment, 5) == [0, 1, 1, 0, 0]  # the last one: from the first on again
+
+    assert [entry["_id"] for entry in journal.find({"redaction": "due"})] == [" first", "~~last"]
+    assert letters.count_documents({"redacted": True}) == 5
+    assert traces(deployment) == []
 
 
 @pytest.mark.requirement("R98")

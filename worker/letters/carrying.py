@@ -5,7 +5,7 @@ from itertools import groupby
 
 from worker.batch import Result, Rules, Wanted
 from worker.clock import monotonic_seconds
-from worker.decode import Item, is_order
+from worker.decode import Item, is_order, speaks_to_many
 from worker.failures import FailureLimit, Fate, TooManyConflicts, describe, fate_of
 from worker.letters.desk import decide_order
 from worker.letters.sight import LET_GO_MAX, look
@@ -19,9 +19,13 @@ CONFLICTS_MAX = 3
 
 
 def run_of_a_kind(items: Sequence[Item]) -> list[Item]:
-    """The first items up to where commands end and orders begin, or the other way round: they do not share a batch."""
-    ordered, run = next(groupby(items, is_order))
-    return list(run)[: ORDERS_MAX if ordered else None]
+    """The first items up to where commands end and orders begin, or the other way round: they do not share a batch.
+
+    What speaks to many ends it: of each such one follows as much as of a whole batch.
+    """
+    ordered, found = next(groupby(items, is_order))
+    run = list(found)[: ORDERS_MAX if ordered else None]
+    return run[: next((number for number, item in enumerate(run, 1) if speaks_to_many(item)), None)]
 
 
 async def carry_out_orders(

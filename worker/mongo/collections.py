@@ -31,7 +31,7 @@ A_DATE: dict[str, Any] = {"$type": "date"}
 A_TEXT: dict[str, Any] = {"$type": "string"}
 """In the filters of two partial indexes. MongoDB uses such an index only for a query that says the same."""
 
-FORMER_INDEXES = {JOURNAL: ["lane_order"], PARTNERSHIPS: ["of_partner"]}
+FORMER_INDEXES = {JOURNAL: ["lane_order", "redaction"], PARTNERSHIPS: ["of_partner"]}
 """Those of releases before this one that would stand in the way, or are of no use any more."""
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -62,7 +62,11 @@ INDEXES: dict[str, list[IndexModel]] = {
         # Which orders published a record again; only orders have the field.
         IndexModel([("republished", ASCENDING)], name="republished", sparse=True),
         # Purges whose traces are still there.
-        IndexModel([("redaction", ASCENDING)], name="redaction", sparse=True),
+        IndexModel(
+            [("redaction", ASCENDING), ("_id", ASCENDING)],
+            name="redactions",
+            partialFilterExpression={"redaction": {"$exists": True}},
+        ),
     ],
     DEAD_LETTERS: [
         # In the order in which they are replayed and exported, each read once.
