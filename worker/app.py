@@ -17,7 +17,7 @@ from pymongo.errors import PyMongoError
 from contracts.topics import COMMAND_TOPICS, TopicName
 from handlers.policy import Policy
 from worker.batch import Rules
-from worker.broker import broker_options, decode, next_records, parse
+from worker.broker import Pulse, broker_options, decode, next_records, parse
 from worker.cancelling import cancel, failure_of, run_out
 from worker.clock import backoff_seconds
 from worker.deadlines import Scheduler
@@ -136,16 +136,16 @@ class Worker:
             broker = KafkaBroker(
                 **broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
             )
-            consumers: dict[str, Callable[[], AIOKafkaConsumer]] = {}
+            subscribers: dict[str, Any] = {}
 
             def consumer(name: str) -> AIOKafkaConsumer:
-                return consumers[name]()  # made when its subscriber starts, anew at each start
+                return subscribers[name].consumer  # made when its subscriber starts, anew at each start
 
             intake = Intake(settings, self.metrics, prober, partial(consumer, "intake"), self.fail)
             lanes = Lanes(settings, rules, store, self.metrics, prober, partial(consumer, "lanes"), self.fail)
             public = [settings.topic(name) for name in COMMAND_TOPICS]
-            consumers["intake"] = self._subscribe(broker, public, "-intake", intake.listener, intake.move)
-            consumers["lanes"] = self._subscribe(
+            subscribers["intake"] = self._subscribe(broker, public, "-intake", intake.listener, intake.move)
+            subscribers["lanes"] = self._subscribe(
                 broker, [settings.topic(TopicName.LANES)], "", lanes.listener, lanes.dispatch
             )
             self._intake, self._lanes = intake, lanes
@@ -153,7 +153,8 @@ class Worker:
             self._starting = None
             if not self._ended.is_set():
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
-                tasks.start(self._watch(self._watchdog, lanes), "watch")
+                pulses = [Pulse(name, subscriber) for name, subscriber in subscribers.items()]
+                tasks.start(self._watch(self._watchdog, lanes, pulses), "watch")
                 tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
                 tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
                 await self._ended.wait()
@@ -221,7 +222,7 @@ class Worker:
         group_suffix: str,
         listener: Any,
         take: Callable[[Sequence[ConsumerRecord]], Awaitable[None]],
-    ) -> Callable[[], AIOKafkaConsumer]:
+    ) -> Any:
         settings = self.settings
         subscriber = broker.subscriber(
             *topics,
@@ -250,12 +251,14 @@ class Worker:
 
         subscriber(handle)
         subscriber.get_msg = next_records  # type: ignore[method-assign]
-        return lambda: subscriber.consumer
+        return subscriber
 
-    async def _watch(self, watchdog: Watchdog, lanes: Lanes) -> None:
-        """Keep readiness and gauges true."""
+    async def _watch(self, watchdog: Watchdog, lanes: Lanes, pulses: Sequence[Pulse]) -> None:
+        """Keep readiness and gauges true, and end a worker in which something has ended by itself."""
         while True:
             await watchdog.look()
+            for pulse in pulses:
+                pulse.look()
             found = self.problems()
             self.metrics.ready.set(0 if found else 1)
             for state in State:

@@ -14,6 +14,7 @@ LOOK_MS = 1000
 """So long a look for records waits for some; then it asks whether all is well with the group."""
 
 FETCHED_RECORDS_MAX = 2000
+DEAD_LOOKS = 5
 
 
 def broker_options(settings: Settings) -> dict[str, Any]:
@@ -46,6 +47,46 @@ async def next_records(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]
     """
     found = await consumer.getmany(timeout_ms=LOOK_MS, max_records=FETCHED_RECORDS_MAX)
     return tuple(chain.from_iterable(found.values()))
+
+
+class Pulse:
+    """Sees whether what FastStream and aiokafka run for a subscriber still runs.
+
+    Where one of these tasks has ended nobody else looks: getmany() goes on and finds nothing, or the same error again.
+    """
+
+    def __init__(self, name: str, subscriber: Any) -> None:
+        self._name = name
+        self._subscriber = subscriber
+        self._looks = 0
+
+    def look(self) -> None:
+        """Look once.
+
+        Raises:
+            RuntimeError: one of them has ended, and is not made anew as after a rebalance.
+        """
+        ended = self._ended()
+        self._looks = self._looks + 1 if ended else 0
+        if self._looks >= DEAD_LOOKS:
+            raise RuntimeError(f"{self._name}: the task of {ended} has ended by itself")
+
+    def _ended(self) -> str | None:
+        consumer = self._subscriber.consumer
+        if consumer is None:
+            return "the consumer"
+        if all(task.done() for task in self._subscriber.tasks):
+            return "the loop that takes records"
+        coordinator, fetcher, client = consumer._coordinator, consumer._fetcher, consumer._client  # noqa: SLF001
+        tasks = {
+            "the group": coordinator._coordination_task,  # noqa: SLF001
+            "fetches": fetcher._fetch_task,  # noqa: SLF001
+            "metadata": client._sync_task,  # noqa: SLF001
+        }
+        beat = coordinator._heartbeat_task  # noqa: SLF001
+        if beat is not None and beat.done() and not beat.cancelled() and beat.exception() is not None:
+            return "heartbeats"  # one without an error is made anew with the next generation
+        return next((name for name, task in tasks.items() if task is None or task.done()), None)
 
 
 async def parse(raw: tuple[ConsumerRecord, ...]) -> KafkaMessage:

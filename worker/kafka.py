@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError
 from aiokafka.helpers import create_ssl_context
 
@@ -30,10 +31,29 @@ PRODUCER_BACKOFF_MS = 20
 """Before a producer asks again. A transaction that follows the last one at once is told to wait until that one's
 markers are written, which takes a few milliseconds; aiokafka's default would wait for 100."""
 
+LOOK_MS = 1000
 REQUEST_BYTES_MAX = 4 * WRAPPED_RECORD_BYTES_MAX
 STOP_SECONDS_MAX = 3.0
 
 log = structlog.get_logger(__name__)
+
+
+_send = AIOKafkaConnection.send
+
+
+def _send_or_break(connection: AIOKafkaConnection, request: Any, expect_response: bool = True) -> Any:  # noqa: FBT001, FBT002
+    """Uvloop raises a RuntimeError where a connection was reset a moment ago and aiokafka was not told yet.
+
+    That would pass for a defect, and end whatever sends: one of aiokafka's own tasks, or the worker.
+    """
+    try:
+        return _send(connection, request, expect_response)
+    except RuntimeError as error:
+        connection.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
+        raise KafkaConnectionError(f"the connection was reset ({error})") from error
+
+
+AIOKafkaConnection.send = _send_or_break
 
 
 def client_options(settings: Settings) -> dict[str, Any]:
@@ -175,11 +195,12 @@ class Batches:
         return next_offset
 
 
-async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> None:
-    """Ask how far a log reaches, and `check_reach`."""
+async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> int:
+    """Ask how far a log reaches, and `check_reach`. Returns where it ends."""
     start = (await consumer.beginning_offsets([partition]))[partition]
-    end = (await consumer.end_offsets([partition]))[partition]
+    end: int = (await consumer.end_offsets([partition]))[partition]
     check_reach(partition, offset, start, end, what)
+    return end
 
 
 def check_reach(partition: TopicPartition, offset: int, start: int, end: int, what: str) -> None:
@@ -215,18 +236,22 @@ class Prober:
 
         Raises:
             StopWorker: when the log does not hold `offset` any more.
+            KafkaError, TimeoutError: it is not known; no answer is not "none".
         """
         async with self._lock, asyncio.timeout(self._settings.request_timeout_seconds):
             try:
                 reader = await self._started()
                 reader.assign([partition])
                 reader.seek(partition, offset)
-                await check_start(reader, partition, offset, what)
-                found = await reader.getmany(partition, timeout_ms=1000, max_records=1)
-                return next((record.offset for records in found.values() for record in records), None)
+                end = await check_start(reader, partition, offset, what)
+                while await reader.position(partition) < end:
+                    found = await reader.getmany(partition, timeout_ms=LOOK_MS, max_records=1)
+                    for record in found.get(partition, ()):
+                        return int(record.offset)
             except BaseException:
                 await self._drop()
                 raise
+        return None
 
     async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Where these logs end for a reader now. Asks Kafka in any case, and so tells whether it answers."""

@@ -99,6 +99,7 @@ class SharedPublisher:
         self.failure = self.failure or KafkaConnectionError("this publisher was stopped")
         if self._running is not None:
             await cancel([self._running], within=CUT_SECONDS)
+        self._give_up([])  # it may have been cancelled before it began
         await self._publisher.stop()
 
     async def _ask(
@@ -124,9 +125,15 @@ class SharedPublisher:
         except Exception as error:  # noqa: BLE001 - each of the lanes deals with it
             self.failure = error
             _fail((job.marks for job in jobs), error)
+        except asyncio.CancelledError:
+            self.failure = self.failure or KafkaConnectionError("this publisher was cut off")
+            raise
         finally:  # also where it is cut off: no lane waits for an answer that does not come
-            left, self._jobs = jobs + self._jobs, []
-            _fail((job.marks for job in left), _after(self.failure))
+            self._give_up(jobs)
+
+    def _give_up(self, jobs: list[_Job]) -> None:
+        left, self._jobs = jobs + self._jobs, []
+        _fail((job.marks for job in left), _after(self.failure))
 
     async def _done(self, jobs: Sequence[_Job]) -> dict[str, int]:
         records = [record for job in jobs for record in job.records]

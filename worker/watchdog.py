@@ -6,7 +6,7 @@ says nothing about it. What counts is whether records wait, and whether they mov
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,25 +20,39 @@ LOOK_SECONDS = 1.0
 STUCK_SECONDS = 5.0
 """After so long without progress it is asked whether records wait at all: control records at the end are no lag."""
 
+NOWHERE = -1
+LOOKS_MISSED_MAX = 3
+"""Request time-outs that a look may take: it asks MongoDB and Kafka, and then looks at logs."""
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
     """Where something stands: the next offset of a partition, or None while it is not open.
 
-    `opening`: how far it has come in that; nobody knows how much there is to do.
+    `opening`: the offset up to which it has come in that; nobody knows how much there is to do.
     """
 
     what: str
     partition: TopicPartition | None
     next_offset: int | None
-    waiting_for: str | None = field(default=None, compare=False)
-    opening: int = 0
+    waiting_for: str | None = None
+    opening: int = NOWHERE
 
 
 @dataclass(slots=True)
 class _Standing:
-    place: Place
-    since_seconds: float = field(default_factory=monotonic_seconds)
+    """Where somebody was seen last, and since when. To open again and come to the same offset is no progress."""
+
+    since_seconds: float
+    next_offset: int | None = None
+    opening: int = NOWHERE
+
+    def see(self, place: Place, now: float) -> None:
+        """Note where it is."""
+        if place.next_offset not in (None, self.next_offset) or place.opening > self.opening:
+            self.since_seconds = now
+        self.next_offset = self.next_offset if place.next_offset is None else place.next_offset
+        self.opening = max(place.opening, self.opening)
 
 
 class Watchdog:
@@ -51,7 +65,8 @@ class Watchdog:
         ping: Callable[[], Awaitable[None]],
         places: Callable[[], Iterable[Place]],
     ) -> None:
-        self.problems: list[str] = []
+        self._problems: list[str] = []
+        self._looked_at = monotonic_seconds()
         self._settings = settings
         self._prober = prober
         self._ping = ping
@@ -76,7 +91,15 @@ class Watchdog:
             problems += await self._judge(places, ends)
         if mongo is not None or isinstance(ends, str):
             self._standing.clear()  # while something is away nobody is expected to get on
-        self.problems = problems
+        self._problems = problems
+        self._looked_at = monotonic_seconds()
+
+    @property
+    def problems(self) -> list[str]:
+        """Why somebody may not get on: what the last look found, or that there was none for long."""
+        seconds = monotonic_seconds() - self._looked_at
+        blind = seconds > LOOKS_MISSED_MAX * self._settings.request_timeout_seconds
+        return [f"watchdog: no look for {seconds:.0f} s"] if blind else self._problems
 
     async def _mongo(self) -> str | None:
         try:
@@ -98,10 +121,10 @@ class Watchdog:
         before, self._standing = self._standing, {}
         for place in places:
             key = (place.what, place.partition)
-            standing = before.get(key)
-            if standing is None or standing.place != place or await self._has_nothing_to_do(place, ends, standing, now):
-                standing = _Standing(place, now)
-            self._standing[key] = standing
+            standing = self._standing[key] = before.get(key) or _Standing(now)
+            standing.see(place, now)
+            if await self._has_nothing_to_do(place, ends, standing, now):
+                standing.since_seconds = now
             seconds = now - standing.since_seconds
             if seconds > self._settings.stall_seconds:
                 msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
@@ -123,7 +146,7 @@ class Watchdog:
         try:
             found = await self._prober.first_offset(place.partition, place.next_offset, place.what)
         except (KafkaError, TimeoutError, OSError):
-            return True  # Kafka went away meanwhile: the next look says so
+            return False  # it cannot be read; where Kafka went away meanwhile, the next look says so
         if found is None:
             self._nothing_between[place.partition] = reach
         return found is None

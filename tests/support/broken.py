@@ -147,6 +147,23 @@ def cut_every_stop(seconds: float) -> None:
     Fetcher.close = patched
 
 
+def end_inside(task: str) -> None:
+    """One of the tasks that aiokafka runs for the consumer of the lane log ends by itself, at its first records."""
+    original: Method = Lanes.dispatch
+
+    async def patched(self: Any, records: Any) -> None:
+        consumer = self._consumer()
+        {
+            "group": consumer._coordinator._coordination_task,
+            "fetches": consumer._fetcher._fetch_task,
+            "metadata": consumer._client._sync_task,
+            "take": asyncio.current_task(),
+        }[task].cancel()
+        await original(self, records)
+
+    Lanes.dispatch = patched  # type: ignore[method-assign]
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -159,6 +176,10 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
     "stops-cut": cut_every_stop,
+    "ended-group": lambda _: end_inside("group"),
+    "ended-fetches": lambda _: end_inside("fetches"),
+    "ended-metadata": lambda _: end_inside("metadata"),
+    "ended-take": lambda _: end_inside("take"),
     "connection-lost-at-joining": lambda n: at_call(KafkaBroker, "start", n, lose_kafka, after=True),
     "kill-in-redaction": kill_in_redaction,
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),

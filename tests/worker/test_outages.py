@@ -44,6 +44,21 @@ def test_an_outage_under_load_costs_nobody_anything(
     assert worker.terminate() == 0
 
 
+@pytest.mark.parametrize("task", ["group", "fetches", "metadata", "take"])
+def test_a_worker_in_which_something_has_ended_ends(deploy: Callable[..., Deployment], task: str) -> None:
+    """Nobody else looks: its consumer finds nothing any more, or the same error again, and a worker stays ready."""
+    deployment = deploy()
+    load.register(deployment)
+    worker = deployment.start_worker("tests.support.broken", f"ended-{task}", "0").wait_ready()
+    sent = load.produce(deployment, 3)
+    assert worker.wait(30) == 1
+    assert "lanes: the task of" in worker.log
+
+    deployment.start_worker()
+    deployment.wait_decided(sent)
+    deployment.judge()
+
+
 def test_a_consumer_that_ends_as_if_cancelled_takes_nobody_with_it(
     deploy_own: Callable[..., Deployment], own_servers: Servers
 ) -> None:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from tests.support.deployment import Deployment
 from tests.support.transactions import produce_in_transactions
@@ -83,3 +84,42 @@ async def test_an_opening_that_gets_on_is_left_alone(deploy: Callable[..., Deplo
         watchdog._places = lambda: [Place("lane 0", partition, None, "its opening", 7)]
         with pytest.raises(RuntimeError, match="waiting for its opening"):
             await look_for(watchdog, 3 * STALL_SECONDS)
+
+
+async def test_a_log_that_cannot_be_read_is_not_an_empty_one(deploy: Callable[..., Deployment]) -> None:
+    """Its end is known, but no record comes: a damaged batch, or a right that was taken away."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+
+    async def unreadable(*_: object) -> None:
+        raise TopicAuthorizationFailedError
+
+    async with watching(deployment, Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0)) as watchdog:
+        watchdog._prober.first_offset = unreadable  # type: ignore[method-assign,assignment]
+        with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
+
+
+async def test_to_open_again_and_again_is_no_progress(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    partition = TopicPartition(deployment.topic(LANES), 0)
+    states = itertools.cycle([Place("lane 0", partition, 0), Place("lane 0", partition, None, "its opening", 0)])
+
+    async with watching(deployment, next(states)) as watchdog:
+        watchdog._places = lambda: [next(states)]
+        with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
+
+
+async def test_who_has_not_looked_for_long_says_so(deploy: Callable[..., Deployment]) -> None:
+    """What it saw last would be told for ever, of a worker that nobody watches any more."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    async with watching(deployment, Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0)) as watchdog:
+        await watchdog.look()
+        assert watchdog.problems == []
+        watchdog._looked_at -= 3600
+        assert watchdog.problems == ["watchdog: no look for 3600 s"]

@@ -71,27 +71,21 @@ def republish(
                 plan = await plan_missing(access, selection, progress, expired=also_expired)
             else:
                 plan = await plan_all(access, selection)
-        try:
-            _tell_plan(plan, json=json, dry_run=dry_run, missing=missing)
-            if dry_run or not plan.total:
-                return plan.total + plan.redacted
-            see_that_somebody_answers(yes=yes)
-            if not agreed(f"Publish {plan.total:,} records again?", yes=yes):
-                return plan.total
-            with progress_bar("republish") as progress:
-                done = await carry_out(access, plan, by, reason, progress)
-        finally:
-            plan.close()
+        _tell_plan(plan, json=json, dry_run=dry_run, missing=missing)
+        if dry_run or not plan.total:
+            return plan.total + plan.redacted
+        see_that_somebody_answers(yes=yes)
+        if not agreed(f"Publish {plan.total:,} records again?", yes=yes):
+            return plan.total
+        with progress_bar("republish") as progress:
+            done = await carry_out(access, plan, by, reason, progress)
         _tell_done(done, json=json)
         if not missing:
             return sum(done.codes.values())
         with progress_bar("republish") as progress:
             left = await plan_missing(access, selection, progress, expired=also_expired)
-        try:
-            _tell_left(left, json=json)
-            return left.total + left.redacted
-        finally:
-            left.close()
+        _tell_left(left, json=json)
+        return left.total + left.redacted
 
     raise typer.Exit(Exit.FOUND if operate(work) else Exit.OK)
 

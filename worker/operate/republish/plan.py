@@ -1,6 +1,7 @@
 """What is asked for, and what would be published again. Kept in a file, as it may be long."""
 
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -49,7 +50,7 @@ class Row(NamedTuple):
     at_ms: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Plan:
     """What would be published again."""
 
@@ -66,6 +67,7 @@ class Plan:
     _file: sqlite3.Connection = field(default_factory=lambda: sqlite3.connect(""))
 
     def __post_init__(self) -> None:
+        weakref.finalize(self, self._file.close)
         self._file.execute(
             "CREATE TABLE rows (lane, place, step, number, entry, topic, bytes, at_ms, "
             "PRIMARY KEY (lane, place, step, number, entry)) WITHOUT ROWID"
@@ -125,7 +127,3 @@ class Plan:
             part[row.entry] = (*part.get(row.entry, ()), row.number)
         if part:
             yield lane, part
-
-    def close(self) -> None:
-        """Give the file back."""
-        self._file.close()

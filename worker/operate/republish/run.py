@@ -82,10 +82,7 @@ async def republish(access: Access, entry_ids: Sequence[str], by: str, reason: s
     """All records of these entries, unless an order published them before. The caller knows that they are missing."""
     plan = await plan_all(access, Selection(entries=tuple(entry_ids)))
     plan.seen.clear()
-    try:
-        return await carry_out(access, plan, by, reason)
-    finally:
-        plan.close()
+    return await carry_out(access, plan, by, reason)
 
 
 async def _give(orders: Orders, waiting: list[tuple[Place, Republish]], done: Done) -> None:
