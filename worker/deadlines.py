@@ -7,6 +7,7 @@ partnership waits for something else: after a minute, then after twice as long e
 
 import asyncio
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -27,7 +28,7 @@ from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.failures import describe
 from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.lease import Lease
-from worker.letters.keys import keys_of
+from worker.letters.keys import key_of, keys_of
 from worker.mongo.client import Client
 from worker.mongo.collections import A_DATE, DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
 from worker.mongo.store import document_of
@@ -41,13 +42,19 @@ AT_ONCE = 500
 """Partnerships sent in one go: after a day of downtime thousands are due, and lanes take them in batches."""
 
 ON_THEIR_WAY_MAX = 20_000
-"""So many are remembered; while the lanes have not come to them, no more are sent."""
+ON_THEIR_WAY_TO_LANE_MAX = 2_000
+"""So many are remembered, of all lanes and of one; while it has not come to them, no more are sent there."""
 
 LOOKED_AT = {"partner_id": 1, "next_due_at": 1, "sequences.lifecycle": 1}
 """Of a partnership that is on its way already, which is looked at again each second. The whole is read once."""
 
 AGAIN_SECONDS = 60.0
 AGAIN_SECONDS_MAX = 3600.0
+AFTER_FAILURE_SECONDS = 15.0
+"""Before what could not be appended is tried again: its partition has no leader, perhaps, and others wait meanwhile."""
+
+A_PARTNERS_KEY = {"$gte": "partner:", "$lt": "partner;"}
+"""What a letter blocks that blocks a whole partner (worker/letters/keys.py)."""
 
 log = structlog.get_logger(__name__)
 
@@ -57,6 +64,7 @@ class _Sent:
     """What a partnership was when its deadlines were sent; once it is something else, it is looked at anew."""
 
     mark: tuple[datetime, int]
+    lane: int
     at: float
     again_after: float
 
@@ -79,6 +87,8 @@ class Scheduler:
         self._db = client[settings.mongo_database]
         self._lease = Lease(self._db, DEADLINES_LEASE)
         self._sent: dict[str, _Sent] = {}
+        self._left_out: set[str] = set()
+        """Partners that nothing is sent of now: their lanes have not come to what was."""
         self._producer: AIOKafkaProducer | None = None
 
     async def run(self) -> None:
@@ -102,31 +112,63 @@ class Scheduler:
         held = await self._lease.is_held()
         if not held:
             self._sent.clear()  # another worker holds it
+            self._left_out.clear()
         return held
 
     async def _look(self) -> int:
         # A command's answer has no time zone, whatever the client's options say; it is UTC.
         now = (await self._client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
+        blocking = await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is not None
+        await self._look_at_sent(blocking=blocking)
+        to_lane = Counter(sent.lane for sent in self._sent.values())
+        full = {lane for lane, number in to_lane.items() if number >= ON_THEIR_WAY_TO_LANE_MAX}
+        self._left_out = {partner for partner in self._left_out if self._lane_of(partner) in full}
         # Beyond those that are on their way already: else they would hide the others.
-        found = await self._find_due(now, min(AT_ONCE + len(self._sent), ON_THEIR_WAY_MAX))
-        marks = {row["_id"]: _mark(row) for row in found}
-        self._sent = {key: sent for key, sent in self._sent.items() if marks.get(key) == sent.mark}
-        fresh = [key for key in marks if self._is_to_send(key)][:AT_ONCE]
+        found = await self._find_due(now, min(AT_ONCE + len(self._sent), ON_THEIR_WAY_MAX), blocking=blocking)
+        fresh: dict[str, tuple[datetime, int]] = {}
+        for row in found:
+            lane = self._lane_of(row["partner_id"])
+            if row["_id"] in self._sent:
+                if self._is_to_send_again(row["_id"]):
+                    fresh[row["_id"]] = _mark(row)
+            elif to_lane[lane] >= ON_THEIR_WAY_TO_LANE_MAX:
+                self._left_out.add(row["partner_id"])
+            else:
+                fresh[row["_id"]] = _mark(row)
+                to_lane[lane] += 1
+            if len(fresh) >= AT_ONCE:
+                break
         if fresh:
-            whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": fresh}}).to_list(None)
-            await self._append([document_of(Partnership, fields) for fields in whole], now)
-            for key in fresh:
-                self._note_sent(key, marks[key])
+            whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": list(fresh)}}).to_list(None)
+            await self._append([document_of(Partnership, fields) for fields in whole], fresh, now)
         return len(fresh)
 
-    async def _find_due(self, now: datetime, limit: int) -> list[dict[str, Any]]:
+    async def _look_at_sent(self, *, blocking: bool) -> None:
+        """Forget partnerships whose deadlines have had their effect, and those that wait behind a dead letter since.
+
+        One that is let go must not find its deadline in a long pause.
+        """
+        if not self._sent:
+            return
+        rows = await self._db[PARTNERSHIPS].find({"_id": {"$in": list(self._sent)}}, LOOKED_AT).to_list(None)
+        if blocking:
+            parts = [rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE)]
+            rows = [row for part in parts for row in await self._unblocked(part)]
+        marks = {row["_id"]: _mark(row) for row in rows}
+        self._sent = {key: sent for key, sent in self._sent.items() if marks.get(key) == sent.mark}
+
+    async def _find_due(self, now: datetime, limit: int, *, blocking: bool) -> list[dict[str, Any]]:
         """The partnerships that are due, longest first, without those that wait behind a dead letter.
 
-        Their lanes would do nothing, and one that is let go must not find its deadline in a long pause.
+        Their lanes would do nothing.
         """
-        query = {"next_due_at": {**A_DATE, "$lte": now}}
+        keys = await self._db[DEAD_LETTERS].distinct("blocks", {"blocks": A_PARTNERS_KEY}) if blocking else []
+        nobodys = self._left_out | {key.removeprefix(key_of(None, "")) for key in keys}
+        query: dict[str, Any] = {"next_due_at": {**A_DATE, "$lte": now}}
+        if nobodys:
+            query["partner_id"] = {"$nin": list(nobodys)}
         due = self._db[PARTNERSHIPS].find(query, LOOKED_AT).sort("next_due_at", 1)
-        if await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is None:
+        if not blocking:
             return await due.limit(limit).to_list(None)
         found: list[dict[str, Any]] = []
         looked_at: list[dict[str, Any]] = []
@@ -135,6 +177,7 @@ class Scheduler:
             if len(looked_at) >= AT_ONCE:
                 found += await self._unblocked(looked_at)
                 looked_at = []
+                await self._lease.is_held()
                 if len(found) >= limit:
                     break
         found += await self._unblocked(looked_at)
@@ -146,26 +189,57 @@ class Scheduler:
         blocked = set(await self._db[DEAD_LETTERS].distinct("blocks", {"blocks": {"$in": list(wanted)}}))
         return [row for row in rows if blocked.isdisjoint(keys[row["_id"]])]
 
-    def _is_to_send(self, partnership_id: str) -> bool:
-        sent = self._sent.get(partnership_id)
-        return sent is None or monotonic_seconds() >= sent.at + sent.again_after
+    def _lane_of(self, partner_id: str) -> int:
+        return lane_of(partner_id, self._settings.lanes)
 
-    def _note_sent(self, partnership_id: str, mark: tuple[datetime, int]) -> None:
-        before = self._sent.get(partnership_id)
+    def _is_to_send_again(self, partnership_id: str) -> bool:
+        sent = self._sent[partnership_id]
+        return monotonic_seconds() >= sent.at + sent.again_after
+
+    def _note_sent(self, partnership: Partnership, mark: tuple[datetime, int], *, failed: bool) -> None:
+        before = self._sent.get(partnership.id)
         again = min(before.again_after * 2, AGAIN_SECONDS_MAX) if before else AGAIN_SECONDS
-        self._sent[partnership_id] = _Sent(mark, monotonic_seconds(), again)
+        lane, now = self._lane_of(partnership.partner_id), monotonic_seconds()
+        self._sent[partnership.id] = _Sent(mark, lane, now, AFTER_FAILURE_SECONDS if failed else again)
 
-    async def _append(self, partnerships: list[Partnership], now: datetime) -> None:
-        due = [(partnership, deadline) for partnership in partnerships for deadline in _due(partnership, now)]
-        if not due:  # a lane was quicker
-            return
-        topic = self._settings.topic(TopicName.LANES)
-        async with asyncio.timeout(self._settings.request_timeout_seconds):
-            if self._producer is None:
+    async def _append(
+        self, partnerships: list[Partnership], marks: dict[str, tuple[datetime, int]], now: datetime
+    ) -> None:
+        """Append their deadlines, lane by lane: one whose partition has no leader holds no other's.
+
+        Raises:
+            KafkaError, TimeoutError: no lane took any.
+        """
+        if self._producer is None:
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
                 self._producer = make_producer(self._settings)
                 await start_client(self._producer)
-            batches = Batches(self._producer)
-            for partnership, deadline in due:
+        lanes: dict[int, list[Partnership]] = {}
+        for partnership in partnerships:
+            lanes.setdefault(self._lane_of(partnership.partner_id), []).append(partnership)
+        sends = [self._append_to(lane, ours, now) for lane, ours in lanes.items()]
+        results = await asyncio.gather(*sends, return_exceptions=True)
+        errors = []
+        for (lane, ours), result in zip(lanes.items(), results, strict=True):
+            if isinstance(result, BaseException):
+                if not isinstance(result, KafkaError | TimeoutError | OSError):
+                    raise result
+                errors.append(result)
+                log.warning("deadlines wait", lane=lane, error=describe(result))
+            for partnership in ours:
+                self._note_sent(partnership, marks[partnership.id], failed=isinstance(result, BaseException))
+        if errors:
+            await self._drop_producer()  # it holds what was not sent
+        if len(errors) == len(lanes):
+            self._sent = {key: sent for key, sent in self._sent.items() if key not in marks}
+            raise errors[0]
+        log.info("deadlines reached", count=sum(result for result in results if isinstance(result, int)))
+
+    async def _append_to(self, lane: int, partnerships: list[Partnership], now: datetime) -> int:
+        """Returns how many deadlines there were; 0 where the lane was quicker."""
+        batches, count = Batches(self._producer), 0
+        for partnership in partnerships:
+            for deadline in _due(partnership, now):
                 command_id = deadline_id(partnership.id, deadline)
                 command = DeadlineReached(actor=SYSTEM, **deadline._asdict())
                 cause = CommandMessage(command_id, partnership.id, partnership.partner_id, command)
@@ -173,10 +247,12 @@ class Scheduler:
                     command, command_id, partnership.id, partnership.partner_id, cause, to_milliseconds(now)
                 )
                 headers = (CONTENT_TYPE_HEADER, (SIGNATURE_HEADER, self._secrets.seal(value)))
-                lane = lane_of(partnership.partner_id, self._settings.lanes)
-                batches.add(topic, lane, partnership.partner_id.encode(), value, headers, None)
+                key = partnership.partner_id.encode()
+                batches.add(self._settings.topic(TopicName.LANES), lane, key, value, headers, None)
+                count += 1
+        async with asyncio.timeout(self._settings.request_timeout_seconds):
             await batches.send()
-        log.info("deadlines reached", count=len(due))
+        return count
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None

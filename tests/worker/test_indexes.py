@@ -42,7 +42,7 @@ HOT_PATH = {
     (PARTNERSHIPS, "_id_"): "load",
     (PARTNERSHIPS, "open_offers"): "is there another open offer to the same customer",
     (PARTNERSHIPS, "live_of_partner"): "an agreement changes: the partner's live partnerships",
-    (PARTNERSHIPS, "due"): "deadlines",
+    (PARTNERSHIPS, "due_of_partner"): "deadlines",
     (PARTNERSHIPS, "of_customer"): "a purge: the customer's other partnerships",
     (PARTNERSHIPS, "opened_by"): "a customer looks at its list",
     (JOURNAL, "_id_"): "which ids are known",

@@ -31,7 +31,7 @@ A_DATE: dict[str, Any] = {"$type": "date"}
 A_TEXT: dict[str, Any] = {"$type": "string"}
 """In the filters of two partial indexes. MongoDB uses such an index only for a query that says the same."""
 
-FORMER_INDEXES = {JOURNAL: ["lane_order", "redaction"], PARTNERSHIPS: ["of_partner"]}
+FORMER_INDEXES = {JOURNAL: ["lane_order", "redaction"], PARTNERSHIPS: ["of_partner", "due"]}
 """Those of releases before this one that would stand in the way, or are of no use any more."""
 
 INDEXES: dict[str, list[IndexModel]] = {
@@ -48,8 +48,12 @@ INDEXES: dict[str, list[IndexModel]] = {
         IndexModel(
             [("state.opened_by", ASCENDING)], name="opened_by", partialFilterExpression={"state.opened_by": A_TEXT}
         ),
-        # What the scheduler looks for.
-        IndexModel([("next_due_at", ASCENDING)], name="due", partialFilterExpression={"next_due_at": A_DATE}),
+        # What the scheduler looks for, but for some partners.
+        IndexModel(
+            [("next_due_at", ASCENDING), ("partner_id", ASCENDING)],
+            name="due_of_partner",
+            partialFilterExpression={"next_due_at": A_DATE},
+        ),
     ],
     JOURNAL: [
         # Recovery reads a lane's entries between two offsets, in their order. A replay decides several letters at one
@@ -112,13 +116,14 @@ async def prepare(client: Client, database: str, topology: dict[str, int]) -> No
             except OperationFailure as error:
                 if error.code != NAMESPACE_EXISTS:
                     raise
+        if indexes:
+            await db[name].create_indexes(indexes)
         for former in FORMER_INDEXES.get(name, ()):
-            # Looked for first: to drop one waits for every open transaction, and a killed worker's is open for 60 s.
+            # After the new ones: until those are there a worker of the release before needs it. Looked for first: to
+            # drop one waits for every open transaction, and a killed worker's is open for 60 s.
             if former in await db[name].index_information():
                 with contextlib.suppress(OperationFailure):  # another worker was quicker
                     await db[name].drop_index(former)
-        if indexes:
-            await db[name].create_indexes(indexes)
     await _make_leases(db[LEASES])
     await _check_topology(db[TOPOLOGY], topology)
 

@@ -1,0 +1,115 @@
+"""Many deadlines at once: a lane that does not come to its own, or cannot be reached, holds no other's (P5)."""
+
+import asyncio
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from aiokafka.errors import KafkaTimeoutError
+from typing_extensions import override
+
+from tests.support import messages
+from tests.support.deployment import SECRET, Deployment
+from worker import deadlines
+from worker.deadlines import Scheduler
+from worker.kafka import Batches
+from worker.mongo.client import connect
+from worker.mongo.collections import PARTNERSHIPS
+from worker.partitioning import lane_of
+from worker.secrets import Secrets
+
+LANES = "partnership.lanes"
+PAST = datetime(2026, 1, 1, tzinfo=UTC)
+CROWDED, QUIET = (next(name for name in map("p{}".format, range(99)) if lane_of(name, 2) == lane) for lane in (0, 1))
+CROWD = 12
+
+
+@pytest.fixture
+def deployment(deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch) -> Deployment:
+    """Twelve offers of one lane are due, and after them one of another. No worker runs."""
+    monkeypatch.setattr(deadlines, "AT_ONCE", 3)
+    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_TO_LANE_MAX", 4)
+    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_MAX", 8)
+    deployment = deploy(lanes=2)
+    deployment.make_topics()
+    worker = deployment.start_worker()
+    offers = {f"crowd-{number}": CROWDED for number in range(CROWD)} | {"alone": QUIET}
+    deployment.produce(messages.FACTS, *(messages.register_partner(name) for name in (CROWDED, QUIET)), partition=0)
+    deployment.wait_decided([f"register-{CROWDED}", f"register-{QUIET}"])
+    deployment.produce(messages.INVITATION, *(messages.invite(*offer) for offer in offers.items()), partition=0)
+    deployment.wait_decided(f"invite-{offer}" for offer in offers)
+    deployment.wait_published()
+    assert worker.terminate() == 0
+    for number, offer in enumerate(offers):
+        at = PAST + timedelta(minutes=number)
+        change = {"$set": {"state.expires_at": at, "next_due_at": at}}
+        deployment.db[PARTNERSHIPS].update_one({"_id": offer}, change)
+    return deployment
+
+
+def looks(deployment: Deployment, number: int, between: Callable[[int], None] = lambda _: None) -> list[int]:
+    """As a worker does that holds the lease. Answers with how many were sent in each."""
+
+    async def look() -> list[int]:
+        client = connect(deployment.servers.mongo_url, 10)
+        scheduler = Scheduler(deployment.settings(request_timeout_seconds="2"), Secrets(SECRET), client)
+        sent = []
+        try:
+            for each in range(number):
+                sent.append(await scheduler._look())
+                await asyncio.to_thread(between, each)
+        finally:
+            await scheduler._drop_producer()
+            await client.close()
+        return sent
+
+    return asyncio.run(look())
+
+
+def reached(deployment: Deployment) -> list[str]:
+    """Whose deadline stands in the lane log."""
+    records: list[Any] = deployment.read(LANES)
+    values = [record.value() for record in records]
+    return [offer for offer in offers_of(deployment) if any(f"~{offer}:".encode() in v for v in values)]
+
+
+def offers_of(deployment: Deployment) -> list[str]:
+    return [row["_id"] for row in deployment.db[PARTNERSHIPS].find().sort("next_due_at")]
+
+
+def test_a_lane_that_does_not_come_to_its_deadlines_holds_no_other(deployment: Deployment) -> None:
+    assert looks(deployment, 4) == [3, 1, 1, 0]
+    assert reached(deployment) == [f"crowd-{number}" for number in range(4)] + ["alone"]
+
+
+def test_as_soon_as_it_comes_to_them_more_are_sent(deployment: Deployment) -> None:
+    def come_to(look: int) -> None:
+        if look == 2:
+            rows = {"_id": {"$in": ["crowd-0", "crowd-1"]}}
+            deployment.db[PARTNERSHIPS].update_many(rows, {"$set": {"next_due_at": datetime(2099, 1, 1, tzinfo=UTC)}})
+
+    assert looks(deployment, 5, come_to) == [3, 1, 1, 2, 0]
+
+
+def test_a_lane_that_cannot_be_reached_holds_no_other(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Leaderless(Batches):
+        """As where partition 0 of the lane log has no leader."""
+
+        @override
+        async def send(self) -> dict[tuple[str, int], int]:
+            if any(number == 0 for _, number in self._open):
+                raise KafkaTimeoutError
+            return await super().send()
+
+    monkeypatch.setattr(deadlines, "Batches", Leaderless)
+    monkeypatch.setattr(deadlines, "AT_ONCE", CROWD + 1)
+    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_TO_LANE_MAX", 100)
+    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_MAX", 100)
+    assert looks(deployment, 2) == [CROWD + 1, 0]  # nor at once again
+    assert reached(deployment) == ["alone"]
+
+    monkeypatch.setattr(deadlines, "Batches", Batches)
+    monkeypatch.setattr(deadlines, "AFTER_FAILURE_SECONDS", 0)
+    looks(deployment, 1)
+    assert reached(deployment) == offers_of(deployment)
