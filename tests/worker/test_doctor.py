@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from pymongo.errors import ExecutionTimeout
 from typing_extensions import override
 
 from tests.support import load, messages
@@ -311,6 +312,22 @@ def test_one_that_blocks_nobody_is_a_warning(deploy: Callable[..., Deployment]) 
 
     wait_until(lambda: [f.check for f in _speaking(deployment)] == ["dead-letters"], 30, "the rest to be well")
     alone(_speaking(deployment), "dead-letters", WARNING, "0 partnerships or partners are blocked", "list")
+
+
+def test_so_many_letters_that_it_takes_too_long_to_say_who_waits_are_told_all_the_same(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def too_long(_: object) -> int:
+        raise ExecutionTimeout("operation exceeded time limit")
+
+    deployment = deploy(lanes=1)
+    deployment.make_topics()
+    deployment.start_worker().wait_ready()
+    deployment.produce(messages.FACTS, b"not JSON")
+    wait_until(lambda: deployment.db.dead_letters.count_documents({}), what="the letter")
+    monkeypatch.setattr("worker.operate.doctor.waiting._blocked", too_long)
+    wait_until(lambda: [f.check for f in _speaking(deployment)] == ["dead-letters"], 30, "the rest to be well")
+    alone(_speaking(deployment), "dead-letters", PROBLEM, "1 open; many are blocked by them", "list")
 
 
 # --------------------------------------------------------------------------------------------------------- no worker

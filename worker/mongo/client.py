@@ -27,8 +27,13 @@ Driver = Literal["pymongo", "motor"]
 Client = AsyncMongoClient[dict[str, Any]]
 
 
-def connect(url: str, request_timeout_seconds: float, driver: Driver = "pymongo") -> Client:
-    """A client with the concerns that the promises rest on: majority writes, primary reads, every wait bounded."""
+def connect(
+    url: str, request_timeout_seconds: float, driver: Driver = "pymongo", answer_seconds: float | None = None
+) -> Client:
+    """A client with the concerns that the promises rest on: majority writes, primary reads, every wait bounded.
+
+    `answer_seconds`: for one answer of a server that is there, where that may take longer than a request of the worker.
+    """
     milliseconds = int(request_timeout_seconds * 1000)
     options: dict[str, Any] = {
         "tz_aware": True,
@@ -38,7 +43,7 @@ def connect(url: str, request_timeout_seconds: float, driver: Driver = "pymongo"
         "readConcernLevel": "majority",
         "serverSelectionTimeoutMS": milliseconds,
         "connectTimeoutMS": milliseconds,
-        "socketTimeoutMS": milliseconds,
+        "socketTimeoutMS": int((answer_seconds or request_timeout_seconds) * 1000),
         "waitQueueTimeoutMS": milliseconds,
         "appname": "partnership-worker",
     }

@@ -17,6 +17,9 @@ from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.tolerant import read_tolerantly
 
+ANSWER_SECONDS_MAX = 1800.0
+"""For one answer of MongoDB: `verify` has it sort what a whole journal says, which took years to write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Access:
@@ -97,7 +100,8 @@ class Access:
 async def access(settings: Settings) -> AsyncIterator[Access]:
     """Connect to a deployment. Nothing is asked of a server before a function asks it."""
     read_tolerantly()
-    client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds, settings.mongo_driver)
+    url = settings.mongo_url.get_secret_value()
+    client = connect(url, settings.request_timeout_seconds, settings.mongo_driver, ANSWER_SECONDS_MAX)
     try:
         yield Access(settings, client)
     finally:

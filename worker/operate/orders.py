@@ -19,7 +19,7 @@ from contracts.topics import COMMAND_BYTES_MAX, TopicName
 from worker.clock import monotonic_seconds, new_id, utc_now
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
 from worker.kafka import Batches
-from worker.mongo.collections import JOURNAL
+from worker.mongo.collections import JOURNAL, LANES
 from worker.operate.access import Access
 from worker.operate.errors import NoAnswer, WrongRequest
 from worker.records import SIGNATURE_HEADER
@@ -69,6 +69,8 @@ class Orders:
     by: str
     producer: AIOKafkaProducer
     actor: Actor = field(init=False)
+    _lanes: dict[str, int] = field(default_factory=dict)
+    """Where each order went."""
 
     def __post_init__(self) -> None:
         self.actor = Actor(kind=Party.PLATFORM, party_id="platform", user_id=_safe(self.by) or "?", role=Role.ADMIN)
@@ -92,32 +94,43 @@ class Orders:
             headers = (CONTENT_TYPE_HEADER, (SIGNATURE_HEADER, self.access.secrets.seal(value)))
             batches.add(topic, place.lane, place.partner.encode(), value, headers, None)
             ids.append(order_id)
+            self._lanes[order_id] = place.lane
         async with asyncio.timeout(self.access.settings.request_timeout_seconds):
             await batches.send()
         return ids
 
     async def wait(self, ids: Sequence[str], seconds: float = ANSWER_SECONDS) -> list[Answered]:
-        """What came of these orders, in their sequence.
+        """What came of these orders, in their sequence. Waits for as long as their lanes get on: much may wait before.
 
         Raises:
-            NoAnswer: no worker has carried them out in time. They are in the log, and will be.
+            NoAnswer: no worker has carried them out, and their lanes stood still. They are in the log, and will be.
         """
         journal = self.access.db[JOURNAL]
         fields = {"code": 1, "result": 1, "records": {"$size": "$records"}}
         found: dict[str, Answered] = {}
-        until = monotonic_seconds() + seconds
+        until, stood = monotonic_seconds() + seconds, await self._stored(ids)
         while len(found) < len(ids):
             missing = [order_id for order_id in ids if order_id not in found]
             async for row in journal.find({"_id": {"$in": missing}}, fields):
                 found[row["_id"]] = Answered(row["_id"], row.get("code"), row.get("result", {}), row["records"])
             if len(found) < len(ids):
                 if monotonic_seconds() > until:
-                    raise NoAnswer(
-                        f"{len(ids) - len(found)} of {len(ids)} orders were not carried out within {seconds:.0f} s: is "
-                        "a worker running? They are in the lane log and will be; the journal has them then."
-                    )
+                    former, stood = stood, await self._stored([one for one in ids if one not in found])
+                    if stood.items() <= former.items():
+                        raise NoAnswer(
+                            f"{len(ids) - len(found)} of {len(ids)} orders were not carried out, and their lanes did "
+                            f"not get on for {seconds:.0f} s: is a worker running? They are in the lane log and will "
+                            "be; the journal has them then."
+                        )
+                    until = monotonic_seconds() + seconds
                 await asyncio.sleep(LOOK_SECONDS)
         return [found[order_id] for order_id in ids]
+
+    async def _stored(self, ids: Sequence[str]) -> dict[int, int]:
+        """How far the lanes are that these orders went to."""
+        lanes = {self._lanes[order_id] for order_id in ids}
+        found = self.access.db[LANES].find({"_id": {"$in": list(lanes)}}, {"stored": 1})
+        return {lane["_id"]: lane["stored"] async for lane in found}
 
     async def carry_out(self, place: Place, order: Order) -> Answered:
         """Give one order and wait for what comes of it."""

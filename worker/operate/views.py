@@ -28,6 +28,8 @@ from worker.operate.errors import WrongRequest
 from worker.policy_file import load_policy
 
 ENTRIES_AT_ONCE = 200
+COUNTED_MAX = 10_000
+"""More are not counted: nobody waits for that number, and a partner may have a million."""
 
 
 def read_viewer(text: str) -> Viewer:
@@ -75,11 +77,10 @@ class Desk:
             wanted["hidden_by"] = {"$ne": self.viewer.kind}
         page = await self.db[PARTNERSHIPS].find(wanted).sort("_id", 1).limit(limit).to_list(None)
         views = [self.card(*await self._with_parties(document_of(Partnership, found))) for found in page]
-        count = self.db[PARTNERSHIPS].count_documents
         return Dashboard(
             cards=tuple(views) if hidden else dashboard(views, (), self.viewer).cards,
-            open_offers=await count({**mine, "state.status": "invited", **self._received()}),
-            hidden=0 if self.viewer.kind == "platform" else await count({**mine, "hidden_by": self.viewer.kind}),
+            open_offers=await self._count({**mine, "state.status": "invited", **self._received()}),
+            hidden=0 if self.viewer.kind == "platform" else await self._count({**mine, "hidden_by": self.viewer.kind}),
         )
 
     async def history(self, partnership_id: str) -> AsyncIterator[HistoryEntry]:
@@ -120,7 +121,13 @@ class Desk:
 
     def _received(self) -> dict[str, Any]:
         """Offers that the viewer got, and may still answer."""
-        return {} if self.viewer.kind == "platform" else {"state.by": other_side(self.viewer.kind)}
+        if self.viewer.kind == "platform":
+            return {"open_keys": {"$gt": ""}}  # as every open offer has them: an index knows those
+        return {"state.by": other_side(self.viewer.kind)}
+
+    async def _count(self, query: dict[str, Any]) -> int:
+        found: int = await self.db[PARTNERSHIPS].count_documents(query, limit=COUNTED_MAX)
+        return found
 
 
 def _recorded(entry: dict[str, Any]) -> Recorded:

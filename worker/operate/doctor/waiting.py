@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+from pymongo.errors import ExecutionTimeout
+
 from worker.mongo.collections import (
     A_DATE,
     DEAD_LETTERS,
@@ -31,20 +33,28 @@ async def dead_letters(look: Look, says: Says) -> list[Finding]:
     number = await _count(letters, {"state": "open"})
     if not number:
         return [says.ok("no open dead letter")]
-    oldest = await letters.find_one({"state": "open"}, {"at": 1}, sort=[("at", 1)])
     parked = await _count(letters, {"state": "parked"})
-    group = [{"$match": {"state": "open", "blocks": {"$gt": ""}}}, {"$group": {"_id": "$blocks"}}, {"$count": "n"}]
-    blocked = 0
-    async for row in await letters.aggregate(group, maxTimeMS=QUERY_MS_MAX):
-        blocked = row["n"]
+    try:
+        oldest = await letters.find_one({"state": "open"}, {"at": 1}, sort=[("at", 1)], max_time_ms=QUERY_MS_MAX)
+        since: datetime | None = oldest["at"]
+        blocked = await _blocked(letters)
+    except ExecutionTimeout:  # so many that this takes too long: that they are there is what counts
+        since, blocked = None, COUNTED_MAX
     text = (
-        f"{_many(number)} open, the oldest for {_since(look, oldest['at'])}; "
-        f"{count(blocked, 'partnership or partner is', 'partnerships or partners are')} blocked by them, "
-        f"{count(parked, 'command')} wait behind"
+        f"{_many(number)} open{f', the oldest for {_since(look, since)}' if since else ''}; "
+        f"{count(blocked, 'partnership or partner is', 'partnerships or partners are') if since else 'many are'} "
+        f"blocked by them, {count(parked, 'command')} wait behind"
     )
-    numbers = {"open": number, "blocked": blocked, "parked": parked, "oldest": oldest["at"]}
+    numbers = {"open": number, "blocked": blocked, "parked": parked, "oldest": since}
     do = "partnership-worker dead-letters list, then replay, edit or discard each."
     return [says.problem(text, do, **numbers) if blocked else says.warning(text, do, **numbers)]
+
+
+async def _blocked(letters: Any) -> int:
+    """How many partnerships and partners wait for open letters."""
+    group = [{"$match": {"state": "open", "blocks": {"$gt": ""}}}, {"$group": {"_id": "$blocks"}}, {"$count": "n"}]
+    found = [row["n"] async for row in await letters.aggregate(group, maxTimeMS=QUERY_MS_MAX)]
+    return sum(found)
 
 
 async def deadlines(look: Look, says: Says) -> list[Finding]:
