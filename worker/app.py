@@ -29,6 +29,7 @@ from worker.kafka import (
     FETCH_WAIT_MS_MAX,
     PARTITION_FETCH_BYTES_MAX,
     Prober,
+    cut_client,
 )
 from worker.lane import State
 from worker.lanes import Lanes
@@ -66,6 +67,7 @@ class Worker:
         self._intake: Intake | None = None
         self._lanes: Lanes | None = None
         self._watchdog: Watchdog | None = None
+        self._services: dict[str, Scheduler | Redactor] = {}
 
     def stop(self) -> None:
         """Drain and end."""
@@ -84,7 +86,8 @@ class Worker:
         if self._ended.is_set():
             return ["worker: stopping"]
         seen = self._watchdog.problems if self._watchdog else []
-        return seen + self._intake.problems() + self._lanes.problems()
+        services = [f"{what}: waiting for {one.waiting_for}" for what, one in self._services.items() if one.waiting_for]
+        return seen + self._intake.problems() + self._lanes.problems() + services
 
     async def run(self) -> None:
         """Run until `stop`.
@@ -155,8 +158,12 @@ class Worker:
                 self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
                 pulses = [Pulse(name, subscriber) for name, subscriber in subscribers.items()]
                 tasks.start(self._watch(self._watchdog, lanes, pulses), "watch")
-                tasks.start(Scheduler(settings, rules.secrets, client).run(), "deadlines")
-                tasks.start(Redactor(rules.secrets, client, settings.mongo_database).run(), "redaction")
+                self._services = {
+                    "deadlines": Scheduler(settings, rules.secrets, client),
+                    "redaction": Redactor(rules.secrets, client, settings.mongo_database),
+                }
+                for what, service in self._services.items():
+                    tasks.start(service.run(), what)
                 await self._ended.wait()
                 log.info("draining")
                 await tasks.cancel()
@@ -183,10 +190,15 @@ class Worker:
         # The lanes before the consumers: stop() of a consumer does not tell its listener.
         await asyncio.gather(intake.close(), lanes.close())
         # Each by itself, before the broker: it cuts all short where one ends in a cancellation of its own.
-        stops = [run_out(subscriber.stop(), LEAVE_SECONDS) for subscriber in broker.subscribers]
-        errors = [*await asyncio.gather(*stops), await run_out(broker.stop(), LEAVE_SECONDS)]
-        for error in filter(None, errors):
+        await asyncio.gather(*(self._stop(subscriber) for subscriber in broker.subscribers))
+        await run_out(broker.stop(), LEAVE_SECONDS)
+
+    async def _stop(self, subscriber: Any) -> None:
+        error = await run_out(subscriber.stop(), LEAVE_SECONDS)
+        if error is not None:
             log.warning("could not leave the group; its session time-out will do it", error=describe(error))
+            if subscriber.consumer is not None:
+                await cut_client(subscriber.consumer)
 
     async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until the dependency is there (P7), or the worker is told to stop (then None)."""

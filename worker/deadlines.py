@@ -25,7 +25,7 @@ from handlers.deadlines import Deadline, deadlines
 from handlers.documents import Partnership
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
-from worker.failures import describe
+from worker.failures import ATTEMPTS_QUIET, describe
 from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.lease import Lease
 from worker.letters.keys import key_of, keys_of
@@ -81,6 +81,8 @@ class Scheduler:
     """Looks for what is due, while it holds the lease."""
 
     def __init__(self, settings: Settings, secrets: Secrets, client: Client) -> None:
+        self.waiting_for: str | None = None
+        """Why nothing is sent, where that lasts."""
         self._settings = settings
         self._secrets = secrets
         self._client = client
@@ -98,10 +100,11 @@ class Scheduler:
             while True:
                 try:
                     sent = await self._look() if await self._holds_lease() else 0
-                    attempt = 0
+                    attempt, self.waiting_for = 0, None
                     await asyncio.sleep(0 if sent >= AT_ONCE else LOOK_SECONDS)
                 except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
                     attempt += 1
+                    self.waiting_for = describe(error) if attempt >= ATTEMPTS_QUIET else None
                     log.warning("deadlines wait", error=describe(error), attempt=attempt)
                     await self._drop_producer()
                     await asyncio.sleep(backoff_seconds(attempt))

@@ -8,6 +8,8 @@ from bson.errors import BSONError, InvalidDocument
 from pymongo.errors import BulkWriteError, DocumentTooLarge, OperationFailure, PyMongoError
 
 ERROR_CHARACTERS_MAX = 300
+ATTEMPTS_QUIET = 3
+"""From so many failures in a row on what is tried again keeps a worker from being ready: before, it is a hiccup."""
 
 BECAUSE_OF_THE_MESSAGE = frozenset({2, 9, 22, 10334, 17280, 17419, 17420})
 """MongoDB error codes that a document can cause: BadValue, FailedToParse, InvalidBSON, object or key too large."""

@@ -126,12 +126,17 @@ async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     error = await run_out(client.stop(), STOP_SECONDS_MAX)
     if error is not None:
         log.debug("kafka client did not stop by itself", error=type(error).__name__)
-        sender = getattr(client, "_sender", None)
-        if sender is not None and sender.sender_task is not None:
-            sender.sender_task.cancel()
-        inner = getattr(client, "client", None) or getattr(client, "_client", None)
-        if inner is not None:
-            await run_out(inner.close(), STOP_SECONDS_MAX)
+        await cut_client(client)
+
+
+async def cut_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+    """Close the connections of one that did not stop: it does not try a second time."""
+    sender = getattr(client, "_sender", None)
+    if sender is not None and sender.sender_task is not None:
+        sender.sender_task.cancel()
+    inner = getattr(client, "client", None) or getattr(client, "_client", None)
+    if inner is not None:
+        await run_out(inner.close(), STOP_SECONDS_MAX)
 
 
 class Batches:

@@ -25,7 +25,7 @@ from contracts.topics import TopicName
 from handlers.keeping import redacted
 from worker.clock import backoff_seconds
 from worker.dead_letters import where
-from worker.failures import describe
+from worker.failures import ATTEMPTS_QUIET, describe
 from worker.journal import published_digest
 from worker.lease import Lease
 from worker.mongo.client import Client
@@ -72,6 +72,8 @@ class Redactor:
     """Looks for purges whose traces are still there, while it holds the lease."""
 
     def __init__(self, secrets: Secrets, client: Client, database: str) -> None:
+        self.waiting_for: str | None = None
+        """Why nothing is redacted, where that lasts."""
         self._secrets = secrets
         self._db = client[database]
         self._lease = Lease(self._db, REDACTION_LEASE)
@@ -84,10 +86,11 @@ class Redactor:
         while True:
             try:
                 done = await self.look() if await self._lease.is_held() else 0
-                attempt = 0
+                attempt, self.waiting_for = 0, None
                 await asyncio.sleep(0 if done >= AT_ONCE else LOOK_SECONDS)
             except (PyMongoError, TimeoutError, OSError) as error:
                 attempt += 1
+                self.waiting_for = describe(error) if attempt >= ATTEMPTS_QUIET else None
                 log.warning("redaction waits", error=describe(error), attempt=attempt)
                 await asyncio.sleep(backoff_seconds(attempt))
 

@@ -16,6 +16,7 @@ from faststream.kafka import KafkaBroker
 
 from worker import lane, redaction
 from worker.__main__ import main as worker_main
+from worker.deadlines import Scheduler
 from worker.intake import Intake
 from worker.lanes import Lanes
 from worker.mongo.store import Store
@@ -164,6 +165,13 @@ def end_inside(task: str) -> None:
     Lanes.dispatch = patched  # type: ignore[method-assign]
 
 
+def fail_always(owner: type, name: str) -> None:
+    async def patched(*_: Any) -> None:
+        lose_kafka()
+
+    setattr(owner, name, patched)
+
+
 def kill_in_redaction(number: float) -> None:
     """Few entries at a time, so that there is a middle."""
     redaction.AT_ONCE = 2
@@ -176,6 +184,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "kill-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, die, after=True),
     "kill-between-append-and-commit": lambda n: at_call(Intake, "_append", n, die, after=True),
     "stops-cut": cut_every_stop,
+    "no-deadlines": lambda _: fail_always(Scheduler, "_look"),
     "ended-group": lambda _: end_inside("group"),
     "ended-fetches": lambda _: end_inside("fetches"),
     "ended-metadata": lambda _: end_inside("metadata"),

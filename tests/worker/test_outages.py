@@ -59,6 +59,13 @@ def test_a_worker_in_which_something_has_ended_ends(deploy: Callable[..., Deploy
     deployment.judge()
 
 
+def test_who_cannot_send_deadlines_says_so(deploy: Callable[..., Deployment]) -> None:
+    """Nobody else sends them: who fails holds the lease."""
+    worker = deploy().start_worker("tests.support.broken", "no-deadlines", "0")
+    said = "deadlines: waiting for KafkaConnectionError"
+    wait_until(lambda: any(one.startswith(said) for one in worker.readiness().get("problems", ())), 60, "the worker")
+
+
 def test_a_consumer_that_ends_as_if_cancelled_takes_nobody_with_it(
     deploy_own: Callable[..., Deployment], own_servers: Servers
 ) -> None:
