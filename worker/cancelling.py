@@ -41,7 +41,9 @@ async def run_out(ending: Coroutine[Any, Any, Any], within: float) -> BaseExcept
         _, running = await asyncio.wait({task}, timeout=within)
     finally:
         await cancel([task], within=AGAIN_SECONDS)
-    return TimeoutError() if running else failure_of(task)
+    if running:
+        return TimeoutError()
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 def failure_of(ended: "asyncio.Task[Any]") -> BaseException | None:

@@ -50,6 +50,9 @@ LOOKED_AT = {"partner_id": 1, "next_due_at": 1, "sequences.lifecycle": 1}
 
 AGAIN_SECONDS = 60.0
 AGAIN_SECONDS_MAX = 3600.0
+LEFT_OUT_MAX = 10_000
+"""Partners that a query names."""
+
 AFTER_FAILURE_SECONDS = 15.0
 """Before what could not be appended is tried again: its partition has no leader, perhaps, and others wait meanwhile."""
 
@@ -132,18 +135,19 @@ class Scheduler:
         for row in found:
             lane = self._lane_of(row["partner_id"])
             if row["_id"] in self._sent:
-                if self._is_to_send_again(row["_id"]):
-                    fresh[row["_id"]] = _mark(row)
-            elif to_lane[lane] >= ON_THEIR_WAY_TO_LANE_MAX:
-                self._left_out.add(row["partner_id"])
-            else:
+                continue
+            if to_lane[lane] < ON_THEIR_WAY_TO_LANE_MAX:
                 fresh[row["_id"]] = _mark(row)
                 to_lane[lane] += 1
+            elif len(self._left_out) < LEFT_OUT_MAX:
+                self._left_out.add(row["partner_id"])
             if len(fresh) >= AT_ONCE:
                 break
-        if fresh:
-            whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": list(fresh)}}).to_list(None)
-            await self._append([document_of(Partnership, fields) for fields in whole], fresh, now)
+        again = [key for key in self._sent if self._is_to_send_again(key)][:AT_ONCE]
+        marks = fresh | {key: self._sent[key].mark for key in again}
+        if marks:
+            whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": list(marks)}}).to_list(None)
+            await self._append([document_of(Partnership, fields) for fields in whole], marks, now)
         return len(fresh)
 
     async def _look_at_sent(self, *, blocking: bool) -> None:
@@ -200,10 +204,12 @@ class Scheduler:
         return monotonic_seconds() >= sent.at + sent.again_after
 
     def _note_sent(self, partnership: Partnership, mark: tuple[datetime, int], *, failed: bool) -> None:
-        before = self._sent.get(partnership.id)
-        again = min(before.again_after * 2, AGAIN_SECONDS_MAX) if before else AGAIN_SECONDS
+        before = self._sent.pop(partnership.id, None)
+        again = AFTER_FAILURE_SECONDS
+        if not failed:
+            again = max(AGAIN_SECONDS, min(before.again_after * 2, AGAIN_SECONDS_MAX)) if before else AGAIN_SECONDS
         lane, now = self._lane_of(partnership.partner_id), monotonic_seconds()
-        self._sent[partnership.id] = _Sent(mark, lane, now, AFTER_FAILURE_SECONDS if failed else again)
+        self._sent[partnership.id] = _Sent(mark, lane, now, again)  # behind all that were sent before it
 
     async def _append(
         self, partnerships: list[Partnership], marks: dict[str, tuple[datetime, int]], now: datetime
@@ -233,8 +239,7 @@ class Scheduler:
                 self._note_sent(partnership, marks[partnership.id], failed=isinstance(result, BaseException))
         if errors:
             await self._drop_producer()  # it holds what was not sent
-        if len(errors) == len(lanes):
-            self._sent = {key: sent for key, sent in self._sent.items() if key not in marks}
+        if errors and len(errors) == len(lanes):
             raise errors[0]
         log.info("deadlines reached", count=sum(result for result in results if isinstance(result, int)))
 

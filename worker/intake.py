@@ -80,8 +80,6 @@ class Intake:
         self._prober = prober
         self._consumer = consumer
         self._cursors: dict[TopicPartition, Cursor] = {}
-        self._moved: dict[TopicPartition, int] = {}
-        """Up to where it is appended: cursors are ahead of that while a batch is."""
         self._opening: dict[TopicPartition, asyncio.Task[None]] = {}
         self._tasks = Tasks(fail)
         self._guard = GapGuard("intake", prober, metrics, self._tasks, self._cursors.get)
@@ -113,16 +111,14 @@ class Intake:
                             del self._cursors[partition]
                     raise
                 # Here, where no cursor is ahead of what is appended.
-                moved = {p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c}
-                self._moved |= moved
-                self._commits.note(moved)
+                self._commits.note({p: c.next_offset for p, c in owned.items() if self._cursors.get(p) is c})
         await asyncio.sleep(begun + PACE_SECONDS - monotonic_seconds())
 
     def places(self) -> list[Place]:
         """Where intake stands, for the watchdog."""
         if not self.assigned:
             return [Place("intake", None, None)]
-        return [Place("intake", p, self._moved[p], self.waiting_for) for p in self._cursors] + [
+        return [Place("intake", p, c.next_offset, self.waiting_for) for p, c in self._cursors.items()] + [
             Place("intake", p, None) for p in self._opening
         ]
 
@@ -217,7 +213,6 @@ class Intake:
                     consumer.seek(partition, first)
                     consumer.resume(partition)
                     self._cursors[partition] = Cursor(first)
-                    self._moved[partition] = first
                     del self._opening[partition]
                     if offset is None:
                         # So that what expires from here on before it was read is noticed, also after a crash.

@@ -8,7 +8,7 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
@@ -48,6 +48,8 @@ def _send_or_break(connection: AIOKafkaConnection, request: Any, expect_response
     """
     try:
         return _send(connection, request, expect_response)
+    except (KafkaError, NotImplementedError):
+        raise  # these are RuntimeErrors too
     except RuntimeError as error:
         connection.close(reason=CloseReason.CONNECTION_BROKEN, exc=error)
         raise KafkaConnectionError(f"the connection was reset ({error})") from error
@@ -123,7 +125,11 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Stop a client, and give up on its good manners after a few seconds: without a broker it would wait for ever."""
-    error = await run_out(client.stop(), STOP_SECONDS_MAX)
+    try:
+        error = await run_out(client.stop(), STOP_SECONDS_MAX)
+    except asyncio.CancelledError:
+        await cut_client(client)
+        raise
     if error is not None:
         log.debug("kafka client did not stop by itself", error=type(error).__name__)
         await cut_client(client)
@@ -131,9 +137,10 @@ async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
 
 async def cut_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
     """Close the connections of one that did not stop: it does not try a second time."""
-    sender = getattr(client, "_sender", None)
-    if sender is not None and sender.sender_task is not None:
-        sender.sender_task.cancel()
+    sender, coordinator = getattr(client, "_sender", None), getattr(client, "_coordinator", None)
+    for task in (getattr(sender, "sender_task", None), getattr(coordinator, "_heartbeat_task", None)):
+        if task is not None:
+            task.cancel()
     inner = getattr(client, "client", None) or getattr(client, "_client", None)
     if inner is not None:
         await run_out(inner.close(), STOP_SECONDS_MAX)

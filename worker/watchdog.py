@@ -6,7 +6,7 @@ says nothing about it. What counts is whether records wait, and whether they mov
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
@@ -20,7 +20,6 @@ LOOK_SECONDS = 1.0
 STUCK_SECONDS = 5.0
 """After so long without progress it is asked whether records wait at all: control records at the end are no lag."""
 
-NOWHERE = -1
 LOOKS_MISSED_MAX = 3
 """Request time-outs that a look may take: it asks MongoDB and Kafka, and then looks at logs."""
 
@@ -29,30 +28,20 @@ LOOKS_MISSED_MAX = 3
 class Place:
     """Where something stands: the next offset of a partition, or None while it is not open.
 
-    `opening`: the offset up to which it has come in that; nobody knows how much there is to do.
+    `opening`: how far it has come in that; nobody knows how much there is to do.
     """
 
     what: str
     partition: TopicPartition | None
     next_offset: int | None
-    waiting_for: str | None = None
-    opening: int = NOWHERE
+    waiting_for: str | None = field(default=None, compare=False)
+    opening: int = 0
 
 
 @dataclass(slots=True)
 class _Standing:
-    """Where somebody was seen last, and since when. To open again and come to the same offset is no progress."""
-
-    since_seconds: float
-    next_offset: int | None = None
-    opening: int = NOWHERE
-
-    def see(self, place: Place, now: float) -> None:
-        """Note where it is."""
-        if place.next_offset not in (None, self.next_offset) or place.opening > self.opening:
-            self.since_seconds = now
-        self.next_offset = self.next_offset if place.next_offset is None else place.next_offset
-        self.opening = max(place.opening, self.opening)
+    place: Place
+    since_seconds: float = field(default_factory=monotonic_seconds)
 
 
 class Watchdog:
@@ -116,15 +105,22 @@ class Watchdog:
             return f"Kafka: {type(error).__name__}"
 
     async def _judge(self, places: list[Place], ends: dict[TopicPartition, int]) -> list[str]:
-        problems = []
+        problems: list[str] = []
         now = monotonic_seconds()
         before, self._standing = self._standing, {}
         for place in places:
             key = (place.what, place.partition)
-            standing = self._standing[key] = before.get(key) or _Standing(now)
-            standing.see(place, now)
-            if await self._has_nothing_to_do(place, ends, standing, now):
-                standing.since_seconds = now
+            standing = before.get(key) or _Standing(place, now)
+            try:
+                if standing.place != place or await self._has_nothing_to_do(place, ends, standing):
+                    standing = _Standing(place, now)
+            except (KafkaError, TimeoutError, OSError) as error:
+                if not isinstance(error, KafkaError) or error.retriable:
+                    # Kafka went away meanwhile, or is slow: nobody is expected to get on, nor to have got on until now.
+                    self._standing.clear()
+                    return [*problems, f"{place.what}: its log does not answer ({type(error).__name__})"]
+                problems.append(f"{place.what}: its log cannot be read ({type(error).__name__})")
+            self._standing[key] = standing
             seconds = now - standing.since_seconds
             if seconds > self._settings.stall_seconds:
                 msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
@@ -133,20 +129,15 @@ class Watchdog:
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s")
         return problems
 
-    async def _has_nothing_to_do(
-        self, place: Place, ends: dict[TopicPartition, int], standing: _Standing, now: float
-    ) -> bool:
+    async def _has_nothing_to_do(self, place: Place, ends: dict[TopicPartition, int], standing: _Standing) -> bool:
         if place.partition is None or place.next_offset is None:
             return False
         reach = (place.next_offset, ends.get(place.partition, place.next_offset))
         if reach[0] == reach[1] or self._nothing_between.get(place.partition) == reach:
             return True
-        if now - standing.since_seconds < min(STUCK_SECONDS, self._settings.stall_seconds / 2):
+        if monotonic_seconds() - standing.since_seconds < min(STUCK_SECONDS, self._settings.stall_seconds / 2):
             return False
-        try:
-            found = await self._prober.first_offset(place.partition, place.next_offset, place.what)
-        except (KafkaError, TimeoutError, OSError):
-            return False  # it cannot be read; where Kafka went away meanwhile, the next look says so
+        found = await self._prober.first_offset(place.partition, place.next_offset, place.what)
         if found is None:
             self._nothing_between[place.partition] = reach
         return found is None

@@ -23,6 +23,9 @@ LANES = "partnership.lanes"
 PAST = datetime(2026, 1, 1, tzinfo=UTC)
 CROWDED, QUIET = (next(name for name in map("p{}".format, range(99)) if lane_of(name, 2) == lane) for lane in (0, 1))
 CROWD = 12
+FAILED = -1
+REMINDER_AND_EXPIRY = 2
+"""Deadlines of an offer that is long past."""
 
 
 @pytest.fixture
@@ -57,7 +60,10 @@ def looks(deployment: Deployment, number: int, between: Callable[[int], None] = 
         sent = []
         try:
             for each in range(number):
-                sent.append(await scheduler._look())
+                try:
+                    sent.append(await scheduler._look())
+                except KafkaTimeoutError:
+                    sent.append(FAILED)
                 await asyncio.to_thread(between, each)
         finally:
             await scheduler._drop_producer()
@@ -92,24 +98,35 @@ def test_as_soon_as_it_comes_to_them_more_are_sent(deployment: Deployment) -> No
     assert looks(deployment, 5, come_to) == [3, 1, 1, 2, 0]
 
 
+class Leaderless(Batches):
+    """As where partition 0 of the lane log has no leader."""
+
+    @override
+    async def send(self) -> dict[tuple[str, int], int]:
+        if any(number == 0 for _, number in self._open):
+            raise KafkaTimeoutError
+        return await super().send()
+
+
 def test_a_lane_that_cannot_be_reached_holds_no_other(deployment: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Leaderless(Batches):
-        """As where partition 0 of the lane log has no leader."""
-
-        @override
-        async def send(self) -> dict[tuple[str, int], int]:
-            if any(number == 0 for _, number in self._open):
-                raise KafkaTimeoutError
-            return await super().send()
-
+    """Neither in the same go, nor where it has more than goes into one; and it is tried again by itself."""
     monkeypatch.setattr(deadlines, "Batches", Leaderless)
-    monkeypatch.setattr(deadlines, "AT_ONCE", CROWD + 1)
-    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_TO_LANE_MAX", 100)
-    monkeypatch.setattr(deadlines, "ON_THEIR_WAY_MAX", 100)
-    assert looks(deployment, 2) == [CROWD + 1, 0]  # nor at once again
-    assert reached(deployment) == ["alone"]
-
-    monkeypatch.setattr(deadlines, "Batches", Batches)
     monkeypatch.setattr(deadlines, "AFTER_FAILURE_SECONDS", 0)
-    looks(deployment, 1)
-    assert reached(deployment) == offers_of(deployment)
+
+    def come_back(look: int) -> None:
+        if look == 3:
+            assert reached(deployment) == ["alone"]
+            monkeypatch.setattr(deadlines, "Batches", Batches)
+
+    assert looks(deployment, 6, come_back) == [FAILED, FAILED, 1, FAILED, 0, 0]
+    assert reached(deployment) == [f"crowd-{number}" for number in range(4)] + ["alone"]
+
+
+def test_what_had_no_effect_is_sent_again_also_where_the_lane_is_full(
+    deployment: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A broker's clock that is behind makes a deadline come too early; its partner may be left out meanwhile."""
+    monkeypatch.setattr(deadlines, "AGAIN_SECONDS", 0)
+    looks(deployment, 6)
+    values = [record.value() for record in deployment.read(LANES)]
+    assert sum(b"~crowd-0:" in value for value in values) > 2 * REMINDER_AND_EXPIRY

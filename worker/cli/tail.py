@@ -1,5 +1,6 @@
 """`tail`: follows events."""
 
+from contextlib import aclosing
 from typing import Annotated
 
 import orjson
@@ -44,14 +45,16 @@ def tail(
 
     async def work(access: Access) -> None:
         number = 0
-        async for seen in tail_events(access, wanted, topics, from_beginning=from_beginning, to_end=to_end):
-            if json:
-                print_json(seen)
-            else:
-                _show(seen)
-            number += 1
-            if number == count:
-                return
+        events = tail_events(access, wanted, topics, from_beginning=from_beginning, to_end=to_end)
+        async with aclosing(events):
+            async for seen in events:
+                if json:
+                    print_json(seen)
+                else:
+                    _show(seen)
+                number += 1
+                if number == count:
+                    return
 
     operate(work)
 

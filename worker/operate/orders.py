@@ -25,6 +25,9 @@ from worker.operate.errors import NoAnswer, WrongRequest
 from worker.records import SIGNATURE_HEADER
 
 ANSWER_SECONDS = 30.0
+ANSWER_SECONDS_MAX = 600.0
+"""Where the lane gets on all the time: an order that became a dead letter never has an answer."""
+
 LOOK_SECONDS = 0.05
 NOBODY = "dead-letters"
 """Subject and partner of an order about a record that has none, or none that a frame could hold."""
@@ -100,15 +103,16 @@ class Orders:
         return ids
 
     async def wait(self, ids: Sequence[str], seconds: float = ANSWER_SECONDS) -> list[Answered]:
-        """What came of these orders, in their sequence. Waits for as long as their lanes get on: much may wait before.
+        """What came of these orders, in their sequence. Waits for longer while their lanes get on: they may be behind.
 
         Raises:
-            NoAnswer: no worker has carried them out, and their lanes stood still. They are in the log, and will be.
+            NoAnswer: no worker has carried them out. They are in the log, and will be.
         """
         journal = self.access.db[JOURNAL]
         fields = {"code": 1, "result": 1, "records": {"$size": "$records"}}
         found: dict[str, Answered] = {}
-        until, stood = monotonic_seconds() + seconds, await self._stored(ids)
+        began = monotonic_seconds()
+        until, stood = began + seconds, await self._stored(ids)
         while len(found) < len(ids):
             missing = [order_id for order_id in ids if order_id not in found]
             async for row in journal.find({"_id": {"$in": missing}}, fields):
@@ -116,11 +120,11 @@ class Orders:
             if len(found) < len(ids):
                 if monotonic_seconds() > until:
                     former, stood = stood, await self._stored([one for one in ids if one not in found])
-                    if stood.items() <= former.items():
+                    if stood.items() <= former.items() or monotonic_seconds() > began + ANSWER_SECONDS_MAX:
                         raise NoAnswer(
-                            f"{len(ids) - len(found)} of {len(ids)} orders were not carried out, and their lanes did "
-                            f"not get on for {seconds:.0f} s: is a worker running? They are in the lane log and will "
-                            "be; the journal has them then."
+                            f"{len(ids) - len(found)} of {len(ids)} orders were not carried out within "
+                            f"{monotonic_seconds() - began:.0f} s: is a worker running? They are in the lane log and "
+                            "will be, or become dead letters; the journal has them then."
                         )
                     until = monotonic_seconds() + seconds
                 await asyncio.sleep(LOOK_SECONDS)

@@ -1,7 +1,7 @@
 """Follows the event topics as a `read_committed` consumer."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncGenerator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,7 +64,7 @@ async def tail_events(
     *,
     from_beginning: bool = False,
     to_end: bool = False,
-) -> AsyncIterator[Seen]:
+) -> AsyncGenerator[Seen, None]:
     """Events as they come, each partition in its order; `to_end`: only up to where the topics end now."""
     names = {access.settings.topic(topic): topic for topic in topics}
     counts = await access.partition_counts(topics)
