@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pymongo.errors import PyMongoError
 
 from worker.clock import monotonic_seconds
@@ -115,7 +115,7 @@ class Watchdog:
                 if standing.place != place or await self._has_nothing_to_do(place, ends, standing):
                     standing = _Standing(place, now)
             except (KafkaError, TimeoutError, OSError) as error:
-                if not isinstance(error, KafkaError) or error.retriable:
+                if not isinstance(error, KafkaError) or isinstance(error, KafkaTimeoutError) or error.retriable:
                     # Kafka went away meanwhile, or is slow: nobody is expected to get on, nor to have got on until now.
                     self._standing.clear()
                     return [*problems, f"{place.what}: its log does not answer ({type(error).__name__})"]

@@ -7,7 +7,10 @@ from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import TopicPartition
-from aiokafka.errors import TopicAuthorizationFailedError
+from aiokafka.errors import (
+    CorruptRecordException,
+    KafkaTimeoutError,
+)
 
 from tests.support.deployment import Deployment
 from tests.support.transactions import produce_in_transactions
@@ -86,33 +89,35 @@ async def test_an_opening_that_gets_on_is_left_alone(deploy: Callable[..., Deplo
             await look_for(watchdog, 3 * STALL_SECONDS)
 
 
-async def test_a_log_that_cannot_be_read_is_not_an_empty_one(deploy: Callable[..., Deployment]) -> None:
-    """Its end is known, but no record comes: a damaged batch, or a right that was taken away."""
-    deployment = deploy(lanes=1)
+@asynccontextmanager
+async def failing(deployment: Deployment, error: type[Exception]) -> AsyncIterator[Watchdog]:
+    """A watchdog before a log with a record, whose end is known, and whose records are not to be had."""
     await asyncio.to_thread(deployment.make_topics)
     await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
 
-    async def unreadable(*_: object) -> None:
-        raise TopicAuthorizationFailedError
+    async def first_offset(*_: object) -> None:
+        raise error
 
     async with watching(deployment, Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0)) as watchdog:
-        watchdog._prober.first_offset = unreadable  # type: ignore[method-assign,assignment]
+        watchdog._prober.first_offset = first_offset  # type: ignore[method-assign,assignment]
+        yield watchdog
+
+
+async def test_a_log_that_cannot_be_read_is_not_an_empty_one(deploy: Callable[..., Deployment]) -> None:
+    """A damaged batch, or a right that was taken away."""
+    async with failing(deploy(lanes=1), CorruptRecordException) as watchdog:
         with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
             await look_for(watchdog, 3 * STALL_SECONDS)
 
 
-async def test_a_log_that_does_not_answer_ends_nobody(deploy: Callable[..., Deployment]) -> None:
+@pytest.mark.parametrize("error", [TimeoutError, KafkaTimeoutError])
+async def test_a_log_that_does_not_answer_ends_nobody(
+    deploy: Callable[..., Deployment], error: type[Exception]
+) -> None:
     """A Kafka that froze in the middle of a look, or is slow: it is told, and nobody is expected to have got on."""
-    deployment = deploy(lanes=1)
-    await asyncio.to_thread(deployment.make_topics)
-    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
-
-    async def frozen(*_: object) -> None:
-        raise TimeoutError
-
-    async with watching(deployment, Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0)) as watchdog:
-        watchdog._prober.first_offset = frozen  # type: ignore[method-assign,assignment]
-        assert "lane 0: its log does not answer (TimeoutError)" in await look_for(watchdog, 3 * STALL_SECONDS)
+    async with failing(deploy(lanes=1), error) as watchdog:
+        said = await look_for(watchdog, 2 * STALL_SECONDS)
+        assert f"lane 0: its log does not answer ({error.__name__})" in said
 
 
 async def test_who_has_not_looked_for_long_says_so(deploy: Callable[..., Deployment]) -> None:
