@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.commands.internal import SpreadAgreement
 from contracts.commands.operating import Order
-from contracts.message import CommandFrame, CommandMessage
+from contracts.message import Command, CommandFrame, CommandMessage
 from contracts.registry import COMMANDS, INTERNAL, ORDERS
 from contracts.topics import COMMAND_BYTES_MAX
 from worker.records import SIGNATURE_HEADER, Source, header
@@ -71,16 +71,17 @@ class Item(NamedTuple):
 
 def is_order(item: Item) -> bool:
     """Whether it is about a dead letter or the journal, and not about a partnership."""
-    return isinstance(item.decoded, Readable) and item.decoded.internal and isinstance(item.decoded.message.data, Order)
+    return _is_our_own(item, Order)
 
 
 def speaks_to_many(item: Item) -> bool:
     """Whether more commands may follow from it than a batch holds."""
-    return (
-        isinstance(item.decoded, Readable)
-        and item.decoded.internal
-        and isinstance(item.decoded.message.data, SpreadAgreement)
-    )
+    return _is_our_own(item, SpreadAgreement)
+
+
+def _is_our_own(item: Item, kind: type[Command]) -> bool:
+    decoded = item.decoded
+    return isinstance(decoded, Readable) and decoded.internal and isinstance(decoded.message.data, kind)
 
 
 def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
