@@ -103,7 +103,10 @@ async def redaction(look: Look, says: Says) -> list[Finding]:
     text = f"{_many(number)} purges have traces left in the journal, the oldest for {_since(look, oldest[0]['at'])}"
     if look.now - oldest[0]["at"] < REDACTION_LATE:
         return [says.ok(f"{text}; it is under way", due=number)]
-    do = "Does a worker run, and does its log say `redaction waits`? It leaves what is not published yet."
+    do = (
+        "Does a worker run, and does its log say `redaction waits`, or of one that its traces `cannot be redacted`? It "
+        "leaves what is not published yet."
+    )
     return [says.problem(text, do, due=number, oldest=oldest[0]["at"])]
 
 
