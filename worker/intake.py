@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError
 
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
@@ -17,7 +17,16 @@ from worker.clock import backoff_seconds, monotonic_seconds
 from worker.commits import Commits
 from worker.cursor import Cursor
 from worker.failures import describe
-from worker.kafka import Batches, Prober, check_reach, make_producer, make_reader, start_client, stop_client
+from worker.kafka import (
+    UNAVAILABLE,
+    Batches,
+    Prober,
+    check_reach,
+    make_producer,
+    make_reader,
+    start_client,
+    stop_client,
+)
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.partitioning import lane_of
@@ -161,7 +170,7 @@ class Intake:
                         lane = lane_for(record, self._settings.lanes)
                         batches.add(self._lane_log, lane, record.key, record.value, headers, None)
                     await batches.send()
-            except (KafkaError, TimeoutError, OSError) as error:
+            except UNAVAILABLE as error:
                 # The outcome is unknown; sending again can only make repeats.
                 attempt += 1
                 pause = backoff_seconds(attempt)
@@ -219,7 +228,7 @@ class Intake:
                         self._commits.note({partition: first})
             except IllegalStateError:
                 return  # taken away meanwhile
-            except (KafkaError, TimeoutError, OSError) as error:
+            except UNAVAILABLE as error:
                 attempt += 1
                 log.warning("intake opens again", error=describe(error), attempt=attempt)
                 await asyncio.sleep(backoff_seconds(attempt))

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -34,6 +34,9 @@ markers are written, which takes a few milliseconds; aiokafka's default would wa
 LOOK_MS = 1000
 REQUEST_BYTES_MAX = 4 * WRAPPED_RECORD_BYTES_MAX
 STOP_SECONDS_MAX = 3.0
+
+UNAVAILABLE = (KafkaError, TimeoutError, OSError)
+"""What a client raises where Kafka does not answer, or not as it should."""
 
 log = structlog.get_logger(__name__)
 
@@ -207,6 +210,33 @@ class Batches:
         return next_offset
 
 
+async def ends_of(
+    reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition], within_seconds: float
+) -> dict[TopicPartition, int]:
+    """Where these logs end for a reader now: asked together, then each for itself, so that one hides no others.
+
+    One without a leader gets no answer. What has none in so many seconds is left out.
+
+    Raises:
+        KafkaError, TimeoutError, OSError: none of them has one.
+    """
+    found: dict[TopicPartition, int] = {}
+
+    async def ask(*wanted: TopicPartition) -> Exception | None:
+        try:
+            async with asyncio.timeout(within_seconds):
+                found.update(await reader.end_offsets(wanted))
+        except UNAVAILABLE as error:
+            return error
+        return None
+
+    if await ask(*partitions) is not None:
+        errors = await asyncio.gather(*(ask(partition) for partition in partitions))
+        if not found:
+            raise next(error for error in errors if error is not None)
+    return found
+
+
 async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> int:
     """Ask how far a log reaches, and `check_reach`. Returns where it ends."""
     start = (await consumer.beginning_offsets([partition]))[partition]
@@ -266,14 +296,14 @@ class Prober:
         return None
 
     async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """Where these logs end for a reader now. Asks Kafka in any case, and so tells whether it answers."""
+        """`ends_of` these logs. Asks Kafka in any case, and so tells whether it answers."""
         async with self._lock, asyncio.timeout(self._settings.request_timeout_seconds):
             try:
                 reader = await self._started()
                 if not partitions:
                     await reader.topics()
                     return {}
-                return await reader.end_offsets(partitions)  # type: ignore[no-any-return]
+                return await ends_of(reader, partitions, self._settings.request_timeout_seconds / 3)
             except BaseException:
                 await self._drop()
                 raise

@@ -7,12 +7,12 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaError
+from aiokafka.errors import IllegalStateError
 
 from worker.cancelling import cancel, failure_of
 from worker.clock import backoff_seconds
 from worker.cursor import Cursor, Gap
-from worker.kafka import Prober
+from worker.kafka import UNAVAILABLE, Prober
 from worker.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -103,7 +103,7 @@ class GapGuard:
             while self._current(partition) is cursor:
                 try:
                     found = await self._prober.first_offset(partition, gap.expected, self._where)
-                except (KafkaError, TimeoutError, OSError):
+                except UNAVAILABLE:
                     attempt += 1
                     await asyncio.sleep(backoff_seconds(attempt))
                     continue

@@ -8,15 +8,13 @@ opening asks the topics for the rest.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Collection, Iterable, Mapping
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 
 from worker.clock import monotonic_seconds
-from worker.kafka import make_reader, start_client, stop_client
+from worker.kafka import UNAVAILABLE, ends_of, make_reader, start_client, stop_client
 from worker.lane import Lane, Published
 from worker.records import place_of
 from worker.settings import Settings
@@ -26,9 +24,7 @@ LOOK_SECONDS = 0.5
 """From one look to the next. After a crash the next opening asks the topics for what two of them have not seen."""
 
 ASK_SECONDS_MAX = 5.0
-"""For the ends of all partitions; then for that of each, so that one without a leader holds no others."""
-
-UNAVAILABLE = (KafkaError, TimeoutError, OSError)
+"""For the ends of all partitions; then for that of each (`ends_of`)."""
 
 Ends = Mapping[str, int]
 """Mark → an offset in its partition."""
@@ -44,7 +40,6 @@ class Unseen:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._reader: AIOKafkaConsumer | None = None
-        self._starting = asyncio.Lock()
         self._patience_seconds = settings.open_transaction_seconds
         self._looked_for: dict[Lane, Published] = {}
         """What is looked for until it is seen. Not what is newest: others' transactions, which began before these had
@@ -131,32 +126,27 @@ class Unseen:
             for mark in sorted(marks)
             for topic, number in [place_of(mark)]
         }
-        found: dict[TopicPartition, int] = {}
-
-        async def ask(wanted: list[TopicPartition]) -> None:
-            with contextlib.suppress(*UNAVAILABLE):
-                async with asyncio.timeout(ASK_SECONDS_MAX):
-                    found.update(await (await self._started()).end_offsets(wanted))
-
-        if places:
-            await ask(list(places))
-        if self._reader is not None and len(found) < len(places):
-            await asyncio.gather(*(ask([place]) for place in places))
-            if not found:
-                await self.close()
+        if not places:
+            return {}
+        try:
+            async with asyncio.timeout(ASK_SECONDS_MAX):
+                reader = await self._started()
+            found = await ends_of(reader, list(places), ASK_SECONDS_MAX)
+        except UNAVAILABLE:
+            await self.close()
+            return {}
         return {places[place]: end for place, end in found.items()}
 
     async def _started(self) -> AIOKafkaConsumer:
-        async with self._starting:
-            if self._reader is None:
-                reader = make_reader(self._settings)
-                try:
-                    await start_client(reader)
-                except BaseException:
-                    await stop_client(reader)
-                    raise
-                self._reader = reader
-            return self._reader
+        if self._reader is None:
+            reader = make_reader(self._settings)
+            try:
+                await start_client(reader)
+            except BaseException:
+                await stop_client(reader)
+                raise
+            self._reader = reader
+        return self._reader
 
     async def _true(self, marks: Ends) -> dict[str, int]:
         """Those of them that do not reach beyond what is written, seen or not."""

@@ -13,7 +13,7 @@ from aiokafka.errors import KafkaError, KafkaTimeoutError
 from pymongo.errors import PyMongoError
 
 from worker.clock import monotonic_seconds
-from worker.kafka import Prober
+from worker.kafka import UNAVAILABLE, Prober
 from worker.settings import Settings
 
 LOOK_SECONDS = 1.0
@@ -101,7 +101,7 @@ class Watchdog:
     async def _kafka(self, places: list[Place]) -> dict[TopicPartition, int] | str:
         try:
             return await self._prober.ends([place.partition for place in places if place.partition is not None])
-        except (KafkaError, TimeoutError, OSError) as error:
+        except UNAVAILABLE as error:
             return f"Kafka: {type(error).__name__}"
 
     async def _judge(self, places: list[Place], ends: dict[TopicPartition, int]) -> list[str]:
@@ -110,11 +110,14 @@ class Watchdog:
         before, self._standing = self._standing, {}
         for place in places:
             key = (place.what, place.partition)
+            if place.partition is not None and place.partition not in ends:
+                problems.append(f"{place.what}: its log does not answer")  # nor can it get on, opened or not
+                continue
             standing = before.get(key) or _Standing(place, now)
             try:
                 if standing.place != place or await self._has_nothing_to_do(place, ends, standing):
                     standing = _Standing(place, now)
-            except (KafkaError, TimeoutError, OSError) as error:
+            except UNAVAILABLE as error:
                 if not isinstance(error, KafkaError) or isinstance(error, KafkaTimeoutError) or error.retriable:
                     # Kafka went away meanwhile, or is slow: nobody is expected to get on, nor to have got on until now.
                     self._standing.clear()
@@ -132,7 +135,7 @@ class Watchdog:
     async def _has_nothing_to_do(self, place: Place, ends: dict[TopicPartition, int], standing: _Standing) -> bool:
         if place.partition is None or place.next_offset is None:
             return False
-        reach = (place.next_offset, ends.get(place.partition, place.next_offset))
+        reach = (place.next_offset, ends[place.partition])
         if reach[0] == reach[1] or self._nothing_between.get(place.partition) == reach:
             return True
         if monotonic_seconds() - standing.since_seconds < min(STUCK_SECONDS, self._settings.stall_seconds / 2):

@@ -120,6 +120,38 @@ async def test_a_log_that_does_not_answer_ends_nobody(
         assert f"lane 0: its log does not answer ({error.__name__})" in said
 
 
+async def test_a_log_without_an_answer_excuses_no_other(deploy: Callable[..., Deployment]) -> None:
+    """A partition without a leader: who stands before it cannot get on. Who stands elsewhere is expected to."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    there, nowhere = TopicPartition(deployment.topic(LANES), 0), TopicPartition(deployment.topic(LANES), 7)
+
+    async with watching(deployment, Place("lane 7", nowhere, 0)) as watchdog:
+        watchdog._settings = watchdog._prober._settings = deployment.settings(
+            stall_seconds="6", request_timeout_seconds="3"
+        )
+        watchdog._places = lambda: [Place("lane 7", nowhere, 0), Place("lane 0", there, 1)]
+        said = await look_for(watchdog, 2 * STALL_SECONDS)
+        assert set(said) == {"lane 7: its log does not answer"}
+        watchdog._places = lambda: [Place("lane 7", nowhere, 0), Place("lane 0", there, 0)]
+        with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
+            await look_for(watchdog, 5 * STALL_SECONDS)
+
+
+async def test_where_no_log_answers_kafka_is_away(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    nowhere = [TopicPartition(deployment.topic(LANES), number) for number in (7, 8)]
+
+    async with watching(deployment, Place("lane 7", nowhere[0], 0)) as watchdog:
+        watchdog._prober._settings = deployment.settings(request_timeout_seconds="3")
+        watchdog._places = lambda: [Place("lane", partition, 0) for partition in nowhere]
+        await watchdog.look()
+        assert len(watchdog.problems) == 1
+        assert watchdog.problems[0].startswith("Kafka: ")
+
+
 async def test_who_has_not_looked_for_long_says_so(deploy: Callable[..., Deployment]) -> None:
     """What it saw last would be told for ever, of a worker that nobody watches any more."""
     deployment = deploy(lanes=1)
