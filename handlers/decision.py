@@ -14,12 +14,13 @@ class Context(NamedTuple):
     """All that a decision may depend on besides the documents and the command.
 
     `now` is the append time of the command's record in the lane log, never below the lane's last (decision 0004), so
-    that the same log decides the same. `token` is an HMAC under the server's secret: (purpose, subject, number) → text.
+    that the same log decides the same. `tokens` are HMACs: (purpose, subject, number) → a text for each of the
+    server's secrets that is accepted.
     """
 
     now: datetime
     policy: Policy
-    token: Callable[[str, str, int], str]
+    tokens: Callable[[str, str, int], tuple[str, ...]]
 
 
 class Internal(NamedTuple):

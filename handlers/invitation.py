@@ -1,7 +1,5 @@
 """From the link to the verified identity (R17, R20 to R24)."""
 
-import hmac
-
 from contracts.base import to_milliseconds
 from contracts.commands.invitation import OpenInvitation, RecordIdentityVerification
 from contracts.events.facts import QuotaUpdated
@@ -21,13 +19,14 @@ from handlers.documents import Partnership
 from handlers.guards import not_allowed, quota_updated
 from handlers.scene import Ids, Scene
 from handlers.states import Invited
+from handlers.tokens import INVITATION
 
 
 def link(partnership: Partnership) -> TokenRequest | None:
     """The secret in the invitation's link (R17). Sent again it is another one, and the old one is void."""
     if not isinstance(partnership.state, Invited):
         return None
-    return TokenRequest(purpose="invitation", subject=partnership.id, number=partnership.state.links)
+    return TokenRequest(purpose=INVITATION, subject=partnership.id, number=partnership.state.links)
 
 
 def open_invitation(scene: Scene, command: OpenInvitation) -> Decision:
@@ -35,8 +34,7 @@ def open_invitation(scene: Scene, command: OpenInvitation) -> Decision:
     state = scene.partnership.state
     if not isinstance(state, Invited):
         return not_allowed(scene.partnership)
-    right = scene.token("invitation", scene.id, state.links)
-    if not hmac.compare_digest(command.token.encode(), right.encode()):
+    if not scene.was_sent(command.token, INVITATION, state.links):
         return Rejected(RejectionCode.TOKEN_INVALID, {"latest_link": state.links})
     if expired := expired_by(scene, state):
         return expired

@@ -1,5 +1,6 @@
 """What a decision about one partnership sees."""
 
+import hmac
 from collections.abc import Callable
 from datetime import datetime
 from typing import NamedTuple, TypedDict
@@ -14,6 +15,7 @@ from handlers.blocks import blocks
 from handlers.decision import Context, Rejected
 from handlers.documents import Customer, Documents, Live, Partner, Partnership
 from handlers.policy import Policy
+from handlers.tokens import shown
 
 
 class Ids(TypedDict):
@@ -40,7 +42,7 @@ class Scene(NamedTuple):
     open_offers: tuple[str, ...]
     now: datetime
     policy: Policy
-    token: Callable[[str, str, int], str]
+    tokens: Callable[[str, str, int], tuple[str, ...]]
 
     @property
     def id(self) -> str:
@@ -57,6 +59,11 @@ class Scene(NamedTuple):
         """For those that leave its status alone."""
         state = self.partnership.state
         return {**self.ids, "status": state.status, "stage": getattr(state, "stage", None)}
+
+    def was_sent(self, given: str, purpose: str, number: int) -> bool:
+        """Whether this is what a person was sent for this purpose under this number."""
+        right = (shown(purpose, token) for token in self.tokens(purpose, self.id, number))
+        return any(hmac.compare_digest(given.encode(), one.encode()) for one in right)
 
     def blocks(
         self, customer: Customer, rules: CaseRules, details: TerminationDetails, *waived_too: BlockItem
@@ -92,5 +99,5 @@ def scene_of(documents: Documents, message: CommandMessage, context: Context) ->
         documents.open_offers,
         context.now,
         context.policy,
-        context.token,
+        context.tokens,
     )

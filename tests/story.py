@@ -49,7 +49,7 @@ from handlers.keeping import redacted
 from handlers.outcome import Outcome, StampedEvent, outcome
 from handlers.policy import Policy
 from handlers.states import Invited, Purged, Switching
-from handlers.verification import shown
+from handlers.tokens import shown
 
 LIVING = ("active", "suspended", "ending")
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -479,7 +479,7 @@ class World:
         self.commands += 1
         message = CommandMessage(step.id or f"command-{self.commands}", step.subject, step.partner_id, step.command)
         before = self.load(message)
-        result = outcome(before, message, Context(self.now, self.policy, token))
+        result = outcome(before, message, Context(self.now, self.policy, tokens))
         self.log.append((message, result, self.now))
         if result.rejection is None and (result.events or result.internal):
             self.store(before, result)
@@ -602,6 +602,11 @@ EVOLVE: dict[type[Document], Any] = {
 def token(purpose: str, subject: str, number: int) -> str:
     """Stands for the HMAC; the core only compares it."""
     return f"{purpose}:{subject}:{number}"
+
+
+def tokens(purpose: str, subject: str, number: int) -> tuple[str, ...]:
+    """All that are right: there is one secret."""
+    return (token(purpose, subject, number),)
 
 
 def as_stored(event: Event) -> Event:

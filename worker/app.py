@@ -36,6 +36,7 @@ from worker.lanes import Lanes
 from worker.metrics import Metrics
 from worker.mongo.client import awaited, connect
 from worker.mongo.collections import prepare
+from worker.mongo.secret_in_use import SecretInUse
 from worker.mongo.store import Store
 from worker.ownership import Tasks
 from worker.policy_file import load_policy
@@ -122,6 +123,7 @@ class Worker:
         settings = self.settings
         client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds, settings.mongo_driver)
         prober = Prober(settings)
+        secrets = Secrets.of(settings)
         tasks = Tasks(self.fail)
         try:
             partitions = await self._until_there("Kafka", lambda: prepare_topics(settings))
@@ -132,9 +134,11 @@ class Worker:
                 name.value.replace(".", "-"): count for name, count in partitions.items() if name not in COMMAND_TOPICS
             }
             await self._until_there("MongoDB", lambda: prepare(client, settings.mongo_database, topology))
+            secret = SecretInUse(client, settings.mongo_database, secrets)
+            await self._until_there("MongoDB", secret.claim)
             if self._ended.is_set():
                 return
-            rules = Rules(self._policy, Secrets(settings.secret.get_secret_value()), settings.lanes, partitions)
+            rules = Rules(self._policy, secrets, settings.lanes, partitions)
             store = Store(client, settings.mongo_database)
             broker = KafkaBroker(
                 **broker_options(settings), consumer_only=True, graceful_timeout=None, apply_types=False, logger=None
@@ -155,7 +159,7 @@ class Worker:
             await self._until_there("Kafka", lambda: self._join(broker, intake, lanes))
             self._starting = None
             if not self._ended.is_set():
-                self._watchdog = Watchdog(settings, prober, store.ping, lambda: [*intake.places(), *lanes.places()])
+                self._watchdog = Watchdog(settings, prober, secret.check, lambda: [*intake.places(), *lanes.places()])
                 pulses = [Pulse(name, subscriber) for name, subscriber in subscribers.items()]
                 tasks.start(self._watch(self._watchdog, lanes, pulses), "watch")
                 self._services = {

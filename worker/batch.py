@@ -202,7 +202,7 @@ class Batch:
     def _decide(self, entry_id: str, item: Item, decoded: Readable) -> None:
         message = decoded.message
         before = self._documents(message)
-        decided = self.rules.decide(before, message, Context(self.now, self.rules.policy, self.rules.secrets.token))
+        decided = self.rules.decide(before, message, Context(self.now, self.rules.policy, self.rules.secrets.tokens))
         if decoded.internal and not (decided.events or decided.internal or decided.rejection):
             # A deadline that no longer counts, a late step of a switch. Without an entry: the same may come again and
             # count then.
@@ -354,7 +354,7 @@ class Batch:
             key=subject.encode(),
             value=value,
             headers=headers,
-            token=(token.purpose, token.subject, token.number) if token else None,
+            token=(token.purpose, token.subject, token.number, self.rules.secrets.id) if token else None,
         )
 
     def _internal(self, internal: Internal, number: int, cause: CommandMessage) -> Outgoing:

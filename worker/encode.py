@@ -10,7 +10,7 @@ import orjson
 
 from contracts.message import CONTENT_TYPE, CommandMessage, Typed
 from contracts.topics import RECORD_BYTES_MAX
-from handlers.verification import shown
+from handlers.tokens import shown
 from worker.records import Outgoing
 from worker.secrets import Secrets
 
@@ -57,4 +57,14 @@ def with_token(record: Outgoing, secrets: Secrets) -> bytes | None:
         return record.value
     body = orjson.loads(record.value)
     body["data"]["params"]["token"] = shown(record.token[0], secrets.token(*record.token))
+    return orjson.dumps(body)
+
+
+def without_token(value: bytes | None) -> bytes | None:
+    """A notice with its token left out, for those who do not know the secret."""
+    try:
+        body = orjson.loads(value or b"")
+        body["data"]["params"].pop("token", None)
+    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
+        return value
     return orjson.dumps(body)

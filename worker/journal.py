@@ -13,7 +13,7 @@ from typing import Any
 from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
-from worker.encode import with_token
+from worker.encode import with_token, without_token
 from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Outgoing, header
 from worker.secrets import Secrets
 
@@ -98,7 +98,7 @@ def record_to_bson(record: Outgoing, event: Event | None = None) -> dict[str, An
     if record.headers:
         fields["headers"] = [[name, value] for name, value in record.headers]
     if record.token:
-        fields["token"] = list(record.token)
+        fields["token"], fields["token_secret"] = list(record.token[:3]), record.token[3]
     # Of the instance: getattr() with a default costs a model without the field an exception.
     private = event.__dict__.get("private") if event is not None else None
     if private is not None:
@@ -133,12 +133,17 @@ def republished(
     ]
 
 
-def published_digest(record: dict[str, Any], secrets: Secrets) -> bytes:
-    """16 bytes for the value of a stored record as it was published; of a redacted one its own, which it keeps."""
+def published_digest(record: dict[str, Any], secrets: Secrets) -> tuple[bytes, bool]:
+    """16 bytes for the value of a stored record as it was published; of a redacted one its own, which it keeps.
+
+    And whether its token is in them: not where nobody knows the secret any more with which that was made.
+    """
     if "digest" in record:
-        return bytes(record["digest"])
+        return bytes(record["digest"]), "token" not in record
     (outgoing,) = records_of({"records": [record]})
-    return digest_of_value(with_token(outgoing, secrets))
+    if outgoing.token is None or secrets.accepts(outgoing.token[3]):
+        return digest_of_value(with_token(outgoing, secrets)), True
+    return digest_of_value(without_token(outgoing.value)), False
 
 
 def digest_of_value(value: bytes | None) -> bytes:
@@ -155,7 +160,7 @@ def records_of(stored: dict[str, Any]) -> list[Outgoing]:
             key=record["key"],
             value=record["value"],
             headers=tuple((name, value) for name, value in record.get("headers", ())),
-            token=tuple(record["token"]) if "token" in record else None,
+            token=(*record["token"], record.get("token_secret", "")) if "token" in record else None,
         )
         for record in stored["records"]
     ]

@@ -64,8 +64,8 @@ class Outgoing(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    token: tuple[str, str, int] | None = None
-    """(purpose, subject, number) of the HMAC that goes into `data.params.token` of the value."""
+    token: tuple[str, str, int, str] | None = None
+    """(purpose, subject, number, id of the secret) of the HMAC that goes into `data.params.token` of the value."""
 
 
 def _undotted(topic: TopicName) -> str:

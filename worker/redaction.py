@@ -199,11 +199,11 @@ class Redactor:
         if topic is TopicName.LANES:
             if orjson.loads(record["value"] or b"{}").get("type") not in COMMANDS:
                 return record  # one of the worker's own: ids only
-            return {**record, "value": None, "digest": published_digest(record, self._secrets)}
+            return {**record, "value": None, "digest": published_digest(record, self._secrets)[0]}
         if topic is TopicName.DEAD_LETTERS:
             ours = [[name, value] for name, value in record.get("headers", ()) if name.startswith(HEADER_PREFIX)]
             changed = {"key": None, "value": None, "headers": ours}
-            return {**record, **changed, "digest": published_digest(record, self._secrets)}
+            return {**record, **changed, "digest": published_digest(record, self._secrets)[0]}
         said = orjson.loads(record["value"])
         event = EVENTS[said["type"]].model_validate({**said["data"], "private": record.get("private")})
         after = redacted(event, customer_gone=purge.customer_rev is not None)
@@ -213,12 +213,10 @@ class Redactor:
         data = orjson.loads(after.model_dump_json(exclude_none=True))
         if data == said["data"]:
             return kept
-        kept.pop("token", None)
-        return {
-            **kept,
-            "value": orjson.dumps({**said, "data": data}),
-            "digest": published_digest(record, self._secrets),
-        }
+        digest, has_token = published_digest(record, self._secrets)
+        if has_token:
+            kept = {name: value for name, value in kept.items() if name not in ("token", "token_secret")}
+        return {**kept, "value": orjson.dumps({**said, "data": data}), "digest": digest}
 
 
 def _purge_of(entry: dict[str, Any]) -> _Purge:

@@ -52,13 +52,17 @@ class Settings(BaseSettings):
     """URL of a replica set: on a lone mongod there are no transactions, and nothing could be decided once."""
 
     mongo_database: Annotated[str, Field(min_length=1, max_length=38, pattern=r"^[\w-]+$")] = "partnerships"
+    """Its own for each deployment; the name is fixed for life with what is in it."""
 
     mongo_driver: Literal["pymongo", "motor"] = "pymongo"
     """PyMongo's asynchronous API, or Motor (extra `motor`), which its makers have retired."""
 
     secret: SecretStr
     """At least 32 characters. Invitation tokens and the worker's own commands are signed with it: who knows it can open
-    every invitation; who changes it voids the links that are out."""
+    every invitation. One for all workers: MongoDB has its id, and a worker with another one refuses to start."""
+
+    second_secret: SecretStr | None = None
+    """Accepted beside the first one while that is changed: first the next one, then the former (docs/operating.md)."""
 
     group: Annotated[str, Field(min_length=1, max_length=128, pattern=r"^[\w.-]+$")] = "partnership-worker"
     """Consumer group and prefix of the transactional ids. Two deployments with one name would fence each other."""
@@ -77,11 +81,15 @@ class Settings(BaseSettings):
     """Of topics that the worker creates. With 1, a lost disk loses events: use 3 and min.insync.replicas 2."""
 
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """As the brokers' listener has it; with another one the worker waits for Kafka, and its log says so."""
     kafka_ca_file: FilePath | None = None
     """PEM file with the authority that signed the brokers' certificates; the system's authorities without it."""
     kafka_sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "SCRAM-SHA-512"
+    """As the brokers have the user; only with a SASL protocol."""
     kafka_username: str | None = None
+    """Needed with a SASL protocol. Which rights it must have: docs/deploying.md."""
     kafka_password: SecretStr | None = None
+    """Needed with a SASL protocol."""
 
     batch_records_max: Annotated[int, Field(ge=1, le=5000)] = 500
     """Records in one store. A Kafka transaction costs the same whatever it holds, so small batches are slow; a
@@ -118,20 +126,21 @@ class Settings(BaseSettings):
     """The same as a share of the partnerships seen, once at least five have failed."""
 
     failing_window_seconds: Annotated[float, Field(ge=1, le=3600)] = 60
+    """The time over which both count. Longer: a few bad messages an hour stop it; shorter: a bad release is missed."""
 
     policy_file: FilePath | None = None
     """JSON file with the policy (docs/policy.md); the defaults without it. Read at the start, the same for all workers:
     two workers with two policies would decide by whichever has the lane."""
 
     health_host: str = "127.0.0.1"
+    """Address of the health pages. In a container 0.0.0.0: with the default no probe from outside reaches them."""
     health_port: Annotated[int, Field(ge=0, le=65535)] = 8080
     """Port of /live, /ready and /metrics; 0 takes a free one and logs it."""
 
     log_format: Literal["json", "console"] = "json"
+    """A JSON object a line, or text for people."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    link_base: Annotated[str, Field(max_length=512)] = "https://console.example/invitations/"
-    """What an invitation's link begins with; partnership and token follow."""
+    """The least that is logged. Above `info` nobody reads when lanes opened and why they started again."""
 
     @field_validator("mongo_url")
     @classmethod
@@ -146,10 +155,10 @@ class Settings(BaseSettings):
             raise ValueError(msg) from None
         return value
 
-    @field_validator("secret")
+    @field_validator("secret", "second_secret")
     @classmethod
-    def _is_long(cls, value: SecretStr) -> SecretStr:
-        if len(value.get_secret_value()) < SECRET_CHARACTERS_MIN:
+    def _is_long(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < SECRET_CHARACTERS_MIN:
             msg = f"at least {SECRET_CHARACTERS_MIN} characters; make one with: openssl rand -hex 32"
             raise ValueError(msg)
         return value
@@ -161,6 +170,9 @@ class Settings(BaseSettings):
                 f"{ENV_PREFIX}LANE_CLOSE_SECONDS must be below {ENV_PREFIX}SESSION_TIMEOUT_SECONDS: the whole "
                 "group waits while lanes close"
             )
+            raise ValueError(msg)
+        if self.second_secret == self.secret:
+            msg = f"{ENV_PREFIX}SECOND_SECRET is the same as {ENV_PREFIX}SECRET: set another one, or none"
             raise ValueError(msg)
         if self.kafka_security_protocol.startswith("SASL") and not (self.kafka_username and self.kafka_password):
             msg = (

@@ -51,14 +51,14 @@ class Watchdog:
         self,
         settings: Settings,
         prober: Prober,
-        ping: Callable[[], Awaitable[None]],
+        ask_mongo: Callable[[], Awaitable[None]],
         places: Callable[[], Iterable[Place]],
     ) -> None:
         self._problems: list[str] = []
         self._looked_at = monotonic_seconds()
         self._settings = settings
         self._prober = prober
-        self._ping = ping
+        self._ask_mongo = ask_mongo
         self._places = places
         self._standing: dict[tuple[str, TopicPartition | None], _Standing] = {}
         self._nothing_between: dict[TopicPartition, tuple[int, int]] = {}
@@ -67,7 +67,7 @@ class Watchdog:
         """Look once.
 
         Raises:
-            StopWorker: records were deleted before they were read.
+            StopWorker: records were deleted before they were read; or as `ask_mongo` says.
             RuntimeError: the worker stands still, and nobody else is to blame.
         """
         # The positions first: what the logs' ends are compared with is then never newer than these.
@@ -93,7 +93,7 @@ class Watchdog:
     async def _mongo(self) -> str | None:
         try:
             async with asyncio.timeout(self._settings.request_timeout_seconds):
-                await self._ping()
+                await self._ask_mongo()
         except (PyMongoError, TimeoutError, OSError) as error:
             return f"MongoDB: {type(error).__name__}"
         return None

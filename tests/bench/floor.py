@@ -78,7 +78,7 @@ async def main(source: str) -> None:
     await prepare_topics(settings)
     await prepare(client, settings.mongo_database, {TopicName.LANES.value.replace(".", "-"): settings.lanes})
     store = Store(client, settings.mongo_database)
-    publications = Publications(settings, Secrets(settings.secret.get_secret_value()), store)
+    publications = Publications(settings, Secrets.of(settings), store)
     publisher = await publications.current()
     await asyncio.gather(*(lane(store, publisher, number, todo) for number, todo in made.items()))
     await publications.close()

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.warnings import WARNING_VERSION
-from handlers.verification import CODE, secret_code, shown
+from handlers.tokens import CODE, shown
+from handlers.verification import secret_code
 from tests.support import domain, messages
 from worker.secrets import Secrets
 

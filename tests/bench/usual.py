@@ -40,7 +40,7 @@ async def main(workers: int) -> None:
     settings = load_settings()
     client = connect(settings.mongo_url.get_secret_value(), settings.request_timeout_seconds)
     db = client[settings.mongo_database]
-    secrets, policy = Secrets(settings.secret.get_secret_value()), Policy()
+    secrets, policy = Secrets.of(settings), Policy()
     broker = KafkaBroker(settings.kafka_bootstrap, enable_idempotence=True, log_level=logging.DEBUG)
 
     async def find(session: Any, kind: type[D], key: str | None) -> D | None:
@@ -69,7 +69,7 @@ async def main(workers: int) -> None:
                 tuple(offer["_id"] for offer in offers),
             )
             now = from_milliseconds(message.raw_message.timestamp)  # type: ignore[union-attr]
-            result = outcome(before, command, Context(now, policy, secrets.token))
+            result = outcome(before, command, Context(now, policy, secrets.tokens))
             after = result.documents
             for old, new in (
                 (before.partner, after.partner),

@@ -32,7 +32,7 @@ from contracts.events.termination import (
 from contracts.message import Route
 from contracts.rejections import RejectionCode
 from contracts.warnings import WARNING_KEYS, WARNINGS, text_key
-from handlers.verification import shown
+from handlers.tokens import shown
 from tests.situations import WHY
 from tests.story import (
     BLOCKED,

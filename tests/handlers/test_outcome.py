@@ -43,7 +43,7 @@ from tests.story import (
     partner_asks,
     partner_decides,
     registered,
-    token,
+    tokens,
     verified,
 )
 
@@ -149,14 +149,14 @@ def test_the_same_command_on_the_same_documents_has_the_same_outcome() -> None:
     story = given(*VERIFIED)
     message = CommandMessage("same", "p1-c1", "p1", accept().command)
     documents = story.world.load(message)
-    context = Context(NOON, Policy(), token)
+    context = Context(NOON, Policy(), tokens)
     assert outcome(documents, message, context) == outcome(documents, message, context)
 
 
 def test_nothing_is_decided_about_documents_that_are_not_there() -> None:
     for send in (invite(), opened(), verified(), accept(), cancel(), customer_requests(), partner_decides()):
         message = CommandMessage("c", send.subject, send.partner_id, send.command)
-        result = outcome(Documents(), message, Context(NOON, Policy(), token))
+        result = outcome(Documents(), message, Context(NOON, Policy(), tokens))
         assert result.rejection is not None
         assert result.rejection.code in {RejectionCode.NOT_FOUND, RejectionCode.NOT_AUTHORIZED}
 

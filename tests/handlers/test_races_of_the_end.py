@@ -71,7 +71,7 @@ from tests.story import (
     policy,
     reached,
     registered,
-    token,
+    tokens,
     verified,
 )
 
@@ -218,7 +218,7 @@ def test_the_same_command_decided_again_from_the_same_documents_is_the_same() ->
     story = given(*PENDING)
     send = partner_decides()
     message = CommandMessage("same", send.subject, send.partner_id, send.command)
-    documents, context = story.world.load(message), Context(story.world.now, story.world.policy, token)
+    documents, context = story.world.load(message), Context(story.world.now, story.world.policy, tokens)
     assert outcome(documents, message, context) == outcome(documents, message, context)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
-from handlers.verification import shown
+from handlers.tokens import shown
 from tests.support.deployment import Deployment
 from worker.clock import to_milliseconds
 from worker.partitioning import lane_of

@@ -14,7 +14,7 @@ from handlers.decision import Context
 from handlers.evolve import evolve_partnership
 from handlers.outcome import outcome
 from tests.situations import SITUATIONS, command, partner_in
-from tests.story import Enter, given, token
+from tests.story import Enter, given, tokens
 from tests.tour import TOUR
 
 PERSONAL = (
@@ -59,7 +59,7 @@ def test_only_notices_carry_personal_data(name: str) -> None:
 def test_a_dry_run_and_the_command_itself_come_to_the_same(situation: str) -> None:
     """The core does not look at `dry_run`: the engine answers instead of storing."""
     world = given(*SITUATIONS[situation]).world
-    context = Context(world.now, world.policy, token)
+    context = Context(world.now, world.policy, tokens)
     for kind in COMMANDS.values():
         step = command(kind.__name__, partner_in(situation))
         send = world.with_code(step.send) if isinstance(step, Enter) else step

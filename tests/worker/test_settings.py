@@ -109,6 +109,12 @@ def test_a_short_secret_is_refused_with_what_makes_a_better_one(environment: pyt
     assert "too-short-by-far" not in said
 
 
+def test_a_second_secret_is_another_one_and_long(environment: pytest.MonkeyPatch) -> None:
+    assert "PARTNERSHIP_SECOND_SECRET: at least 32" in problem(environment, PARTNERSHIP_SECOND_SECRET="short")  # noqa: S106
+    same = problem(environment, PARTNERSHIP_SECRET="x" * 32, PARTNERSHIP_SECOND_SECRET="x" * 32)
+    assert same.startswith("PARTNERSHIP_SECOND_SECRET is the same")
+
+
 def test_a_lane_may_not_take_longer_to_close_than_a_session(environment: pytest.MonkeyPatch) -> None:
     said = problem(environment, PARTNERSHIP_SESSION_TIMEOUT_SECONDS="5", PARTNERSHIP_LANE_CLOSE_SECONDS="5")
 

@@ -144,10 +144,6 @@ class Store:
         self._db = client[database]
         self.letters = Letters(self._db)
 
-    async def ping(self) -> None:
-        """Ask whether MongoDB answers as a primary. Raises PyMongoError."""
-        await self._client.admin.command("ping")
-
     async def start_session(self) -> Any:
         """A session for transactions, one after another."""
         return await awaited(self._client.start_session())

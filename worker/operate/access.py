@@ -12,6 +12,7 @@ from aiokafka.errors import for_code
 from contracts.topics import TopicName
 from worker.kafka import client_options, make_producer, make_reader, start_client, stop_client
 from worker.mongo.client import Client, awaited, connect
+from worker.mongo.secret_in_use import SecretInUse
 from worker.operate.errors import CannotOperate, NeedsSettings
 from worker.secrets import Secrets
 from worker.settings import Settings
@@ -42,7 +43,12 @@ class Access:
     def secrets(self) -> Secrets:
         """HMACs under the server's secret. Raises NeedsSettings without it."""
         self._need("secret", "PARTNERSHIP_SECRET")
-        return Secrets(self.settings.secret.get_secret_value())
+        return Secrets.of(self.settings)
+
+    async def need_workers_secret(self) -> None:
+        """See that the workers would believe what is sealed here. Raises NeedsSettings."""
+        if not await SecretInUse(self.client, self.settings.mongo_database, self.secrets).is_accepted():
+            raise NeedsSettings("PARTNERSHIP_SECRET is not the workers': they would not believe an order. Set theirs.")
 
     @asynccontextmanager
     async def reader(self, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:

@@ -26,7 +26,7 @@ from worker.records import SIGNATURE_HEADER
 
 ANSWER_SECONDS = 30.0
 ANSWER_SECONDS_MAX = 600.0
-"""Where the lane gets on all the time: an order that became a dead letter never has an answer."""
+"""Where the lane gets on all the time."""
 
 LOOK_SECONDS = 0.05
 NOBODY = "dead-letters"
@@ -145,6 +145,6 @@ class Orders:
 @asynccontextmanager
 async def ordering(access: Access, by: str) -> AsyncIterator[Orders]:
     """Orders by this person. Needs Kafka and the secret."""
-    _ = access.secrets
+    await access.need_workers_secret()
     async with access.producer() as producer:
         yield Orders(access, by, producer)

@@ -45,7 +45,7 @@ async def secret(look: Look, says: Says) -> list[Finding]:
         return [
             says.problem(
                 f"{count(others, 'record')} of the newest were sealed with another secret",
-                "Use the workers' PARTNERSHIP_SECRET: yours would not be believed, and theirs must not change.",
+                "Use the workers' PARTNERSHIP_SECRET: what you seal would not be believed.",
             )
         ]
     if others:

@@ -74,7 +74,7 @@ async def judge(access: Access, letters: Iterable[Carried], *, unreadable: bool)
     A command is known by its id and the digest of its body, as for every repeat (P2). What cannot be read has no such
     id; it is known by the letter that it was. Unless it is to be sent too, what waits behind it stays away with it.
     """
-    secrets = Secrets(access.settings.secret.get_secret_value())
+    secrets = Secrets.of(access.settings)
     lane_log = access.settings.topic(TopicName.LANES)
     held: set[str] = set()
     left = iter(letters)

@@ -79,7 +79,7 @@ class Looked:
 async def look(access: Access, letter_id: str) -> Looked:
     """Everything about a letter. Raises WrongRequest where there is none of this id, or several."""
     letter = await find_letter(access, letter_id)
-    secrets = Secrets(access.settings.secret.get_secret_value())
+    secrets = Secrets.of(access.settings)
     item = item_of(letter, secrets, access.settings.topic(TopicName.LANES))
     before = await Letters(access.db).before(None, keys_before(letter, item), letter["offset"], letter["_id"])
     behind = _behind(letter)

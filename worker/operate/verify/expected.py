@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from contracts.topics import TopicName
-from worker.encode import with_token
-from worker.journal import entry_of, record_name
+from worker.encode import with_token, without_token
+from worker.journal import entry_of, record_name, records_of
 from worker.mongo.client import awaited
 from worker.mongo.collections import DEAD_LETTERS, JOURNAL
-from worker.records import REPUBLISHED_HEADER, Headers, Outgoing, header
+from worker.records import REPUBLISHED_HEADER, Headers, header
 from worker.secrets import Secrets
 
 ENTRIES_AT_ONCE = 500
@@ -44,7 +44,8 @@ class Expected(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers
-    has_token: bool
+    hides_token: bool
+    """Whether it was published with a token that is not in `value`, nor in `digest`."""
     digest: bytes | None = None
     """Of the value as it was published, where a purge has redacted the record (decision 0011)."""
     again: bool = False
@@ -148,32 +149,28 @@ def _expected_of(entry: dict[str, Any], secrets: Secrets | None) -> list[Expecte
             record["key"],
             _value(record, secrets),
             tuple((name, value) for name, value in record.get("headers", ())),
-            "token" in record,
+            _hides_token(record, secrets),
             record.get("digest"),
         )
         for number, record in zip(numbers, entry["records"], strict=True)
     ]
 
 
-def without_token(value: bytes | None) -> bytes | None:
-    """A notice with its token left out, for those who do not know the secret."""
-    try:
-        body = orjson.loads(value or b"")
-        body["data"]["params"].pop("token", None)
-    except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
-        return value
-    return orjson.dumps(body)
-
-
 def _value(record: dict[str, Any], secrets: Secrets | None) -> bytes | None:
     value: bytes | None = record["value"]
     if "token" not in record:
         return value
-    if secrets is None:
+    if secrets is None or _hides_token(record, secrets):
         return without_token(value)
-    purpose, subject, number = record["token"]
-    outgoing = Outgoing(TopicName(record["topic"]), 0, record["key"], value, (), (purpose, subject, number))
+    (outgoing,) = records_of({"records": [record]})
     return with_token(outgoing, secrets)
+
+
+def _hides_token(record: dict[str, Any], secrets: Secrets | None) -> bool:
+    """Whether it has a token that nobody here can make: of a secret that is not known, or not any more."""
+    if "token" not in record:
+        return False
+    return "digest" in record or secrets is None or not secrets.accepts(record.get("token_secret", ""))
 
 
 def identity(topic: TopicName, value: bytes | None, headers: Headers) -> tuple[str, str] | None:
