@@ -21,13 +21,13 @@ PERSONAL = {
     "legal_name": "Wunderlich-Kuechen GmbH",
     "contact_person": "Adelheid Wunderlich",
     "email": "adelheid@wunderlich.example",
-    "phone": "+49 89 4711",
+    "phone": "+49 89 47110815",
     "requirements": "our oven controllers in your cloud",
     "estimated_volume": "12345 EUR a month",
     "terms": "as agreed with Mr Zwackelmann",
 }
 OTHERS = ["Partner Pumuckl Ltd", "desk@pumuckl.example", "because Adelheid left us", "never-guess-this-token"]
-WORDS = [*PERSONAL.values(), *OTHERS, "Wunderlich", "Pumuckl", "Zwackelmann", "Adelheid", "4711"]
+WORDS = [*PERSONAL.values(), *OTHERS, "Wunderlich", "Pumuckl", "Zwackelmann", "Adelheid", "47110815"]
 
 
 @dataclass
