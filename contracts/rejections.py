@@ -22,6 +22,7 @@ class RejectionCode(StrEnum):
 
     PARTNER_NOT_ACTIVE = "PARTNER_NOT_ACTIVE"
     PARTNER_NEGATIVE_RECORD = "PARTNER_NEGATIVE_RECORD"
+    AGREEMENT_ENDED = "AGREEMENT_ENDED"
     QUOTA_EXCEEDED = "QUOTA_EXCEEDED"
     INVITATION_INCOMPLETE = "INVITATION_INCOMPLETE"
     CHANNEL_NOT_OFFICIAL = "CHANNEL_NOT_OFFICIAL"
@@ -104,6 +105,9 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
     ),
     RejectionCode.PARTNER_NEGATIVE_RECORD: Explanation(
         "The partner has negative records.", "Have them cleared with the platform first.", AS_IT_IS
+    ),
+    RejectionCode.AGREEMENT_ENDED: Explanation(
+        "The partner's agreement is over.", "Renew the agreement first.", AS_IT_IS
     ),
     RejectionCode.QUOTA_EXCEEDED: Explanation(
         "The partner's customer quota is used up.", "Ask the platform for a larger quota or free a place.", AS_IT_IS

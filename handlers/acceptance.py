@@ -40,7 +40,7 @@ def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR091
         return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"stage": state.stage})
     if refusal := (
         _switch_under_way(customer)
-        or partner_may_bind(scene.partner)
+        or partner_may_bind(scene.partner, scene.now)
         or unfit(customer, must_be_known=True)
         or (None if state.reserved else no_room(scene.partner))
     ):

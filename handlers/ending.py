@@ -7,6 +7,7 @@ from contracts.agreement import CaseRules
 from contracts.commands.internal import RecheckTermination
 from contracts.commands.termination import WaiveBlock
 from contracts.events.billing import BillingSwitched, FinalBillRequested
+from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.closing import DataRetentionStarted
 from contracts.events.partnership import Why
 from contracts.events.termination import (
@@ -17,6 +18,7 @@ from contracts.events.termination import (
     TerminationDetails,
     TerminationRechecked,
     TerminationStalled,
+    TerminationWithdrawn,
 )
 from contracts.message import Event
 from contracts.rejections import RejectionCode
@@ -25,9 +27,10 @@ from contracts.terms import BillingMode, Category, Initiator, Side
 from handlers.blocks import uses_extra
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer
-from handlers.guards import in_days, no_reason, not_allowed, quota_updated
+from handlers.guards import in_days, is_over, no_reason, not_allowed, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase
+from handlers.withdrawal import before
 
 Basis = Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
 
@@ -126,6 +129,8 @@ def end_or_stall(scene: Scene, customer: Customer, case: TerminationCase) -> tup
 
 def recheck(scene: Scene, state: Stalled, customer: Customer) -> tuple[Event, ...]:
     """Daily, when facts have come, and when somebody asks."""
+    if is_renewed(scene, state):
+        return renewed(scene, state)
     items = scene.blocks(customer, state.case.rules, state.case.details)
     if not items:
         return ended(scene, customer, end_of(state.case))
@@ -149,7 +154,7 @@ def _next_look(scene: Scene) -> datetime:
     return scene.now + timedelta(hours=scene.policy.recheck_hours)
 
 
-def waive(scene: Scene, command: WaiveBlock) -> Decision:
+def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a line for each rule
     """The platform lets one item not stand in the way of this case; a stalled one is looked at again at once."""
     state, customer, item = scene.partnership.state, scene.customer, command.item
     if not isinstance(state, Active | Suspended | Ending) or customer is None:
@@ -161,6 +166,8 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:
     waived = BlockWaived(**scene.standing, item=item, private=Why(reason=command.reason or ""))
     if not isinstance(state, Stalled):
         return Accepted((waived,))
+    if is_renewed(scene, state):
+        return Accepted(renewed(scene, state))
     if items := scene.blocks(customer, state.case.rules, state.case.details, item):
         return Accepted((waived, TerminationRechecked(**scene.ids, items=items, recheck_at=_next_look(scene))))
     return Accepted((waived, *ended(scene, customer, end_of(state.case))))
@@ -174,6 +181,8 @@ def agreement_ended(scene: Scene) -> Decision:
     state, customer = scene.partnership.state, scene.customer
     if not isinstance(state, Active | Suspended | Ending) or customer is None:
         return Accepted()
+    if not is_over(scene.partner, scene.now):  # renewed, and this partnership has not heard of it yet
+        return Accepted((agreement_updated(scene, scene.partner.agreement.ends_at),))
     model, policy = scene.partnership.model, scene.policy
     open_case = state.case if isinstance(state, Ending) else None
     rules = open_case.rules if open_case else policy.case_rules(model, "customer")
@@ -188,3 +197,22 @@ def agreement_ended(scene: Scene) -> Decision:
         rules=rules.but(items=policy.checks[model]["customer"]),
     )
     return Accepted((AgreementExpired(**scene.standing), *end_or_stall(scene, customer, case)))
+
+
+def agreement_updated(scene: Scene, ends_at: datetime | None) -> PartnershipAgreementUpdated:
+    """What this partnership hears of its partner's agreement."""
+    return PartnershipAgreementUpdated(**scene.standing, agreement_ends_at=ends_at)
+
+
+def is_renewed(scene: Scene, state: Ending) -> bool:
+    """Whether it is about to end with an agreement that is not over any more."""
+    return state.case.category == "agreement_expired" and not is_over(scene.partner, scene.now)
+
+
+def renewed(scene: Scene, state: Ending) -> tuple[Event, ...]:
+    """R41: the platform takes its case back, and it lives for as long as the new agreement says."""
+    back = before(scene, state)
+    updated = PartnershipAgreementUpdated(
+        **scene.ids, status=back["status"], stage=back["stage"], agreement_ends_at=scene.partner.agreement.ends_at
+    )
+    return (TerminationWithdrawn(**scene.ids, **back), updated)

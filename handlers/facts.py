@@ -7,7 +7,6 @@ from typing import cast
 from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
 from contracts.commands.internal import ApplyAgreement, RecheckTermination, SpreadAgreement
 from contracts.commands.termination import GrantExtraRequest
-from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.facts import (
     AgreementContacts,
     AgreementUpdated,
@@ -26,6 +25,7 @@ from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import LIVE_AT_ONCE, Customer, Documents
+from handlers.ending import agreement_updated, is_renewed, renewed
 from handlers.guards import no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
@@ -117,12 +117,14 @@ def spread_agreement(documents: Documents, message: CommandMessage, command: Spr
 
 
 def apply_agreement(scene: Scene, command: ApplyAgreement) -> Decision:
-    """R41: in each partnership that lives, the agreement's end is a deadline."""
-    partnership = scene.partnership
-    ended = not isinstance(partnership.state, Active | Suspended | Ending)
+    """R41: in each partnership that lives, the agreement's end is a deadline; one that was to end with it lives on."""
+    partnership, state = scene.partnership, scene.partnership.state
+    if isinstance(state, Ending) and is_renewed(scene, state):
+        return Accepted(renewed(scene, state))
+    ended = not isinstance(state, Active | Suspended | Ending)
     if ended or partnership.agreement_ends_at == command.agreement_ends_at:
         return Accepted()
-    return Accepted((PartnershipAgreementUpdated(**scene.standing, agreement_ends_at=command.agreement_ends_at),))
+    return Accepted((agreement_updated(scene, command.agreement_ends_at),))
 
 
 def grant_extra_request(documents: Documents, message: CommandMessage, command: GrantExtraRequest) -> Decision:

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Literal
 
+from contracts.base import to_milliseconds
 from contracts.events.facts import QuotaUpdated
 from contracts.message import Actor, Party
 from contracts.rejections import RejectionCode
@@ -46,13 +47,22 @@ def not_the_turn_of(side: Side) -> Rejected:
     return Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": other_side(side)})
 
 
-def partner_may_bind(partner: Partner) -> Rejected | None:
-    """Only an active partner without negative records may offer, accept and be accepted (R3, R4)."""
+def partner_may_bind(partner: Partner, now: datetime) -> Rejected | None:
+    """Only an active partner without negative records, whose agreement goes on, may offer and bind (R3, R4, R41)."""
     if partner.status != "active":
         return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": partner.status})
     if partner.negative_records:
         return Rejected(RejectionCode.PARTNER_NEGATIVE_RECORD, {"negative_records": partner.negative_records})
+    ended_at = partner.agreement.ends_at
+    if ended_at is not None and is_over(partner, now):
+        return Rejected(RejectionCode.AGREEMENT_ENDED, {"ended_at": to_milliseconds(ended_at)})
     return None
+
+
+def is_over(partner: Partner, now: datetime) -> bool:
+    """Whether the partner's agreement has ended (R41)."""
+    ends_at = partner.agreement.ends_at
+    return ends_at is not None and ends_at <= now
 
 
 def unfit(customer: Customer, *, must_be_known: bool) -> Rejected | None:

@@ -47,7 +47,7 @@ def invite(documents: Documents, message: CommandMessage, command: InviteCustome
     if by not in policy.who_may_offer:
         return Rejected(RejectionCode.NOT_AUTHORIZED, {"who_may_offer": list(policy.who_may_offer)})
     if refusal := (
-        partner_may_bind(partner)
+        partner_may_bind(partner, context.now)
         or _incomplete(command)
         or _unofficial(command, policy, by)
         or duplicate(documents.open_offers, message.subject)
@@ -167,7 +167,7 @@ def resend(scene: Scene, command: ResendInvitation) -> Decision:  # noqa: PLR091
         return not_the_turn_of("partner")
     if expired := expired_by(scene, state):
         return expired
-    if refusal := partner_may_bind(scene.partner):
+    if refusal := partner_may_bind(scene.partner, scene.now):
         return refusal
     if state.links > state.rules.resends_max:
         return Rejected(RejectionCode.RESEND_LIMIT, {"resends_max": state.rules.resends_max})

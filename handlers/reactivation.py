@@ -109,7 +109,7 @@ def _may_not_come_back(scene: Scene, customer: Customer) -> Rejected | None:
     """The customer is free and fit, and the partner may bind it and has room."""
     if customer.live is not None or customer.switch is not None:
         return Rejected(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, {"bound": customer.live is not None})
-    return partner_may_bind(scene.partner) or unfit(customer, must_be_known=True) or no_room(scene.partner)
+    return partner_may_bind(scene.partner, scene.now) or unfit(customer, must_be_known=True) or no_room(scene.partner)
 
 
 def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[Event, ...]:
