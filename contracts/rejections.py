@@ -48,6 +48,7 @@ class RejectionCode(StrEnum):
     REQUEST_LIMIT_REACHED = "REQUEST_LIMIT_REACHED"
     TERMINATION_BLOCKED = "TERMINATION_BLOCKED"
     NOTICE_TOO_SHORT = "NOTICE_TOO_SHORT"
+    END_TOO_LATE = "END_TOO_LATE"
     ACCOUNT_NOT_MATCHED = "ACCOUNT_NOT_MATCHED"
     WARNINGS_NOT_CONFIRMED = "WARNINGS_NOT_CONFIRMED"
     WARNING_VERSION_STALE = "WARNING_VERSION_STALE"
@@ -192,6 +193,9 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
     ),
     RejectionCode.NOTICE_TOO_SHORT: Explanation(
         "The requested end lies within the notice period.", "Choose the earliest date or a later one.", CHANGED
+    ),
+    RejectionCode.END_TOO_LATE: Explanation(
+        "The requested end is too far away.", "Choose the latest date or an earlier one.", CHANGED
     ),
     RejectionCode.ACCOUNT_NOT_MATCHED: Explanation(
         "Account id and registered e-mail do not belong together.", "Ask the caller for both again.", CHANGED

@@ -8,7 +8,7 @@ from contracts.events.binding import SwitchStarted
 from contracts.events.invitation import InvitationAccepted, InvitationDeclined
 from contracts.events.partnership import Why
 from contracts.events.termination import TerminationDetails
-from contracts.message import SYSTEM
+from contracts.message import SYSTEM, Party
 from contracts.rejections import RejectionCode
 from handlers.blocks import blocked, blocks, limit_reached
 from handlers.decision import Accepted, Decision, Internal, Rejected
@@ -48,8 +48,7 @@ def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR091
     accepted = InvitationAccepted(**scene.ids, stage=state.stage, consent_version=scene.policy.consent_version)
     if customer.live is None:
         return Accepted((accepted, *bound(scene, customer, from_partner_id=None, reserved=state.reserved)))
-    confirmed = state.switch_confirmed or command.switch_confirmed
-    if refusal := _may_not_switch(scene, customer, customer.live, confirmed=confirmed):
+    if refusal := _may_not_switch(scene, customer, customer.live, confirmed=_confirmed(command, state, customer.live)):
         return refusal
     return _switch(scene, state, customer, customer.live, accepted)
 
@@ -73,19 +72,26 @@ def _switch_under_way(customer: Customer) -> Rejected | None:
     return Rejected(RejectionCode.SWITCH_IN_PROGRESS, {"switch_id": customer.switch.id})
 
 
+def _confirmed(command: AcceptInvitation, state: Invited, live: Live) -> bool:
+    """R24, R26: by the customer alone, as it accepts; or as it made the offer, if it is still with that partner."""
+    if command.actor.kind is Party.CUSTOMER:
+        return command.switch_confirmed
+    return state.switch_from_partner_id == live.partner_id
+
+
 def _may_not_switch(scene: Scene, customer: Customer, live: Live, *, confirmed: bool) -> Rejected | None:
     """R24, R26, C1, C3: the policy, the confirmation, the request limit, and what blocks the old side."""
     policy = scene.policy
     own = live.partner_id == scene.partner.id
     if own and not policy.own_customers_may_be_invited:
         return Rejected(RejectionCode.ALREADY_BOUND_TO_YOU, {"partnership_id": live.partnership_id})
-    if not policy.switch_waives_consent_and_notice and not own:
+    if not (own or (policy.bound_customers_may_be_invited and policy.switch_waives_consent_and_notice)):
         return Rejected(RejectionCode.CUSTOMER_ALREADY_BOUND, {"end_first": live.partnership_id})
     if not confirmed:
         return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": live.partner_id})
     if own:
         return None
-    if policy.switch_counts and (refusal := limit_reached(customer, policy, scene.now)):
+    if policy.switch_counts and (refusal := limit_reached(customer, scene.platform_policy, scene.now)):
         return refusal
     rules = switch_rules(policy, live.model, blocks_run=policy.switch_blocks_run)
     items = blocks(

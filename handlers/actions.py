@@ -1,7 +1,7 @@
 """What a viewer can do with a card, and inside it (R116, R120, C9): the names of commands, besides looking at it."""
 
 from contracts.terms import Initiator, Side
-from handlers.documents import Partnership, other_side
+from handlers.documents import Partner, Partnership, decider, other_side
 from handlers.policy import Policy
 from handlers.states import Active, Ending, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
 
@@ -11,27 +11,28 @@ UPKEEP: dict[Side, tuple[str, ...]] = {
 }
 
 
-def tile_actions(partnership: Partnership, viewer: Initiator, policy: Policy) -> tuple[str, ...]:
+def tile_actions(partnership: Partnership, partner: Partner, viewer: Initiator, policy: Policy) -> tuple[str, ...]:
     """R116: of what has ended, View and Delete only; everything else can also be found on the card (R120)."""
     if isinstance(partnership.state, Terminated):
         return policy.actions_of_ended
-    return ("view", *case_actions(partnership, viewer))
+    return ("view", *case_actions(partnership, partner, viewer))
 
 
-def case_actions(partnership: Partnership, viewer: Initiator) -> tuple[str, ...]:
+def case_actions(partnership: Partnership, partner: Partner, viewer: Initiator) -> tuple[str, ...]:
     """What can be done inside View now."""
     if viewer == "platform":
-        return _of_platform(partnership)
+        return _of_platform(partnership, partner)
     state = partnership.state
     match state:
         case Invited():
             return (*_of_offer(state, viewer), *_of_modification(partnership, viewer))
         case Active() | Suspended():
-            return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_draft(partnership, viewer))
+            return (*_of_bond(partnership, viewer), *_of_draft(partnership, viewer))
         case Ending():
-            return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_case(partnership, state, viewer))
+            return (*_of_bond(partnership, viewer), *_of_case(partnership, partner, state, viewer))
         case Terminated():
-            return (*_of_bill(partnership, viewer), *_of_reactivation(state, viewer))
+            export = ("RequestDataExport",) if viewer == "customer" else ()
+            return (*_of_bill(partnership, viewer), *export, *_of_reactivation(state, viewer))
         case _:
             return ()
 
@@ -41,6 +42,11 @@ def _of_offer(state: Invited, viewer: Side) -> tuple[str, ...]:
         return ("CancelInvitation", "ResendInvitation") if viewer == "partner" else ("CancelInvitation",)
     ready = state.stage in ("verified", "switch_prompted")
     return ("AcceptInvitation", "DeclineInvitation") if ready else ("DeclineInvitation",)
+
+
+def _of_bond(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
+    """After a reactivation the former end's bill may be open still."""
+    return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_bill(partnership, viewer))
 
 
 def _of_modification(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
@@ -63,21 +69,20 @@ def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
     return (*step, "WithdrawTermination")
 
 
-def _of_case(partnership: Partnership, state: Ending, viewer: Side) -> tuple[str, ...]:
+def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: Side) -> tuple[str, ...]:
     """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
     if state.case.by == viewer:
         return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
     if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
-        return ("DecideTermination", *_of_draft(partnership, viewer))
+        decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer or state.escalated else ()
+        return (*decides, *_of_draft(partnership, viewer))
     return ("CheckTermination",)
 
 
 def _of_bill(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
-    if viewer != "customer":
-        return ()
     bill = partnership.bill
-    checked = ("ConfirmFinalBill", "DisputeFinalBill") if bill is not None and bill.state == "recorded" else ()
-    return (*checked, "RequestDataExport")
+    open_one = viewer == "customer" and bill is not None and bill.state == "recorded"
+    return ("ConfirmFinalBill", "DisputeFinalBill") if open_one else ()
 
 
 def _of_reactivation(state: Terminated, viewer: Side) -> tuple[str, ...]:
@@ -86,7 +91,7 @@ def _of_reactivation(state: Terminated, viewer: Side) -> tuple[str, ...]:
     return ("AnswerReactivation",) if viewer in state.reactivation.awaiting else ()
 
 
-def _of_platform(partnership: Partnership) -> tuple[str, ...]:  # noqa: PLR0911 - a table
+def _of_platform(partnership: Partnership, partner: Partner) -> tuple[str, ...]:  # noqa: PLR0911 - a table
     state = partnership.state
     hold = "ReleaseLegalHold" if partnership.legal_hold else "PlaceLegalHold"
     match state:
@@ -95,6 +100,8 @@ def _of_platform(partnership: Partnership) -> tuple[str, ...]:  # noqa: PLR0911 
         case Suspended():
             return ("ResumePartnership", "RequestTermination", "WaiveBlock", hold)
         case PendingDecision(escalated=True) | Stalled(escalated=True):
+            return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
+        case PendingDecision() if decider(state.case.by, partner) == "platform":
             return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
         case Ending():
             return ("RequestTermination", "WaiveBlock", hold)

@@ -40,10 +40,16 @@ class Rule:
 
     parties: frozenset[Party]
     roles: Roles = _anyone
+    customers_roles: Roles | None = None
+    """Where they are others than a partner's."""
+
+    def roles_of(self, party: Party, policy: Policy) -> tuple[Role, ...]:
+        """Those that may give the command."""
+        return (self.customers_roles if party is CUSTOMER and self.customers_roles else self.roles)(policy)
 
 
-def _rule(*parties: Party, roles: Roles = _anyone) -> Rule:
-    return Rule(frozenset(parties), roles)
+def _rule(*parties: Party, roles: Roles = _anyone, customers_roles: Roles | None = None) -> Rule:
+    return Rule(frozenset(parties), roles, customers_roles)
 
 
 PARTNER, CUSTOMER, PLATFORM, SUPPORT, SYSTEM = (
@@ -59,7 +65,7 @@ RULES: dict[type[Command], Rule] = {
     facts.ReportPartnerStanding: _rule(SYSTEM, PLATFORM),
     facts.UpdateAgreement: _rule(SYSTEM, PLATFORM),
     facts.ReportCustomerStanding: _rule(SYSTEM, PLATFORM),
-    invitation.InviteCustomer: _rule(PARTNER, CUSTOMER, roles=_inviters),
+    invitation.InviteCustomer: _rule(PARTNER, CUSTOMER, roles=_inviters, customers_roles=_admins),
     invitation.ResendInvitation: _rule(PARTNER, roles=_editors),
     invitation.OpenInvitation: _rule(CUSTOMER),
     invitation.RecordIdentityVerification: _rule(SYSTEM),
@@ -116,8 +122,8 @@ def refusal(documents: Documents, message: CommandMessage, policy: Policy) -> Re
     if actor.kind not in rule.parties:
         return Rejected(RejectionCode.NOT_AUTHORIZED, {"parties": sorted(rule.parties)})
     if actor.kind in _SIDES:
-        if actor.role not in rule.roles(policy):
-            return Rejected(RejectionCode.NOT_AUTHORIZED, {"roles": [role.value for role in rule.roles(policy)]})
+        if actor.role not in (roles := rule.roles_of(actor.kind, policy)):
+            return Rejected(RejectionCode.NOT_AUTHORIZED, {"roles": [role.value for role in roles]})
         if not _is_on_own_side(documents, message):
             return Rejected(RejectionCode.NOT_AUTHORIZED, {"side": actor.kind.value})
     if command.expected_version is not None:

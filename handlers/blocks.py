@@ -54,7 +54,7 @@ def blocks(
             fact = known.get((name, bond.partner_id if of_one_partner else None))
             blocked = fact is not None and fact.value == value
             if item == "SETTLEMENTS_OUTSTANDING":
-                blocked = blocked or (bill is not None and bill.state != "confirmed")
+                blocked = blocked or (bill is not None and not bill.is_settled)
             unknown = unknown or fact is None or fact.as_of < oldest
         if blocked:
             items.append(item)

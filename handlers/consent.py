@@ -7,7 +7,7 @@ from contracts.message import Event, Party
 from contracts.rejections import RejectionCode
 from contracts.terms import BillingMode, Initiator
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, other_side
+from handlers.documents import Customer, decider, other_side
 from handlers.ending import Basis, end_of, end_or_stall, ended
 from handlers.guards import no_reason, not_allowed
 from handlers.scene import Scene
@@ -36,26 +36,21 @@ def decide(scene: Scene, command: DecideTermination) -> Decision:  # noqa: PLR09
 
 def _not_the_decider(scene: Scene, state: PendingDecision | Stalled, actor: Party) -> Rejected | None:
     """What has been escalated, and what a closed partner would have to decide, falls to the platform."""
-    decider = decider_of(scene, state)
-    if actor is Party.PLATFORM and (state.escalated or decider == "platform"):
+    turn = decider_of(scene, state)
+    if actor is Party.PLATFORM and (state.escalated or turn == "platform"):
         return None
-    if isinstance(state, PendingDecision) and actor.value == _other(state.case):
-        orphaned = decider == "platform" and not state.escalated
+    by = state.case.by
+    if isinstance(state, PendingDecision) and by != "platform" and actor.value == other_side(by):
+        orphaned = turn == "platform" and not state.escalated
         return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": scene.partner.status}) if orphaned else None
-    return Rejected(RejectionCode.NOT_YOUR_TURN, {"decider": decider})
+    return Rejected(RejectionCode.NOT_YOUR_TURN, {"decider": turn})
 
 
 def decider_of(scene: Scene, state: PendingDecision | Stalled) -> Initiator:
     """Whose turn it is."""
     if state.escalated or isinstance(state, Stalled):
         return "platform"
-    decider = _other(state.case)
-    return "platform" if decider == "partner" and scene.partner.status == "closed" else decider
-
-
-def _other(case: TerminationCase) -> Initiator:
-    """A platform's case is nobody's to decide."""
-    return "platform" if case.by == "platform" else other_side(case.by)
+    return decider(state.case.by, scene.partner)
 
 
 def _unread(command: DecideTermination, case: TerminationCase) -> Rejected | None:

@@ -89,13 +89,13 @@ ON_PARTNERSHIP: dict[type[Command], Callable[..., Decision]] = {
 
 def decide(documents: Documents, message: CommandMessage, context: Context) -> Decision:
     """What follows from a command: facts, or a refusal."""
-    command = message.data
+    command, platform_policy = message.data, context.policy
     if documents.partner is not None:
         context = context._replace(policy=context.policy.with_agreement(documents.partner.agreement.overrides))
     decider = ON_PARTNERSHIP.get(type(command))
     if decider is None:
         return admission.refusal(documents, message, context.policy) or _decide_first(documents, message, context)
-    scene = scene_of(documents, message, context)
+    scene = scene_of(documents, message, context, platform_policy)
     if isinstance(scene, Rejected):
         return scene
     return admission.refusal(documents, message, context.policy) or decider(scene, command)

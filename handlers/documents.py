@@ -141,6 +141,8 @@ class Modification(Contract):
     by: Side
     changes: Changes
     answer_by: Moment
+    modified_before: bool = False
+    """Whether the offer was another one already: it stays so if this comes to nothing."""
 
 
 class Told(Contract):
@@ -154,14 +156,19 @@ class Told(Contract):
 
 
 class FinalBill(Contract):
-    """The bill for the last stretch (R103 to R105)."""
+    """The bill for the last stretch (R103 to R105). `waived`: the platform does without it."""
 
-    state: Literal["requested", "recorded", "disputed", "confirmed"] = "requested"
+    state: Literal["requested", "recorded", "disputed", "confirmed", "waived"] = "requested"
     amount: Amount = 0
     currency: Currency = "XXX"
     period: BillPeriod | None = None
     confirm_by: Moment | None = None
     confirmation_days: Count
+
+    @property
+    def is_settled(self) -> bool:
+        """Nobody owes anything by it any more."""
+        return self.state in ("confirmed", "waived")
 
 
 class DataExport(Contract):
@@ -241,6 +248,17 @@ def offer_keys(partner_id: str, customer_id: str | None, email: str) -> tuple[st
 def other_side(side: Side) -> Side:
     """The one of the two that it is not."""
     return "customer" if side == "partner" else "partner"
+
+
+def decider(by: Initiator, partner: Partner) -> Initiator:
+    """Who decides on a request of this side: the other one. A closed partner's turn falls to the platform.
+
+    A platform's own case is nobody's to decide.
+    """
+    if by == "platform":
+        return "platform"
+    side = other_side(by)
+    return "platform" if side == "partner" and partner.status == "closed" else side
 
 
 class Needs(NamedTuple):

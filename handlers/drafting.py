@@ -1,5 +1,8 @@
 """How one side begins to end a partnership: check, request, give up (R37 to R53, R62 to R76, R107, R113, R121)."""
 
+from datetime import datetime
+
+from contracts.agreement import CaseRules
 from contracts.base import to_milliseconds
 from contracts.blocks import BlockItem
 from contracts.commands.termination import CheckTermination, RequestTermination, WithdrawTermination
@@ -36,14 +39,17 @@ def check(scene: Scene, command: CheckTermination) -> Decision:
     side = side_of(scene, command)
     if isinstance(side, Rejected):
         return side
-    if isinstance(state, Stalled):
-        return Accepted((_answer(scene, customer, side, state.items), *recheck(scene, state, customer)))
+    if isinstance(state, Stalled) or (isinstance(state, Ending) and state.case.by == side):
+        items = scene.blocks(customer, state.case.rules, state.case.details)
+        looked = recheck(scene, state, customer) if isinstance(state, Stalled) else ()
+        return Accepted((_answer(scene, side, state.case.rules, items, None), *looked))
     found = open_draft(scene, side)
     draft = found if isinstance(found, Draft) else None
     details = _added(draft.details if draft else TerminationDetails(), command)
-    rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side)
+    assisted = command.route is not Route.SELF_SERVICE
+    rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side, assisted=assisted)
     items = scene.blocks(customer, rules, details)
-    answer = _answer(scene, customer, side, items)
+    answer = _answer(scene, side, rules, items, _allowed_at(scene, customer, side))
     if draft is None or draft.stage != "blocked":
         return Accepted((answer,))
     checked = TerminationDraftChecked(
@@ -63,21 +69,31 @@ def _added(details: TerminationDetails, command: CheckTermination) -> Terminatio
     )
 
 
-def _answer(scene: Scene, customer: Customer, side: Side, items: tuple[BlockItem, ...]) -> TerminationChecked:
-    policy, model = scene.policy, scene.partnership.model
-    allowed_at = next_request_at(customer, policy, scene.now) if side in policy.requests_of else None
-    if customer.extra_requests:
-        allowed_at = None
+def _allowed_at(scene: Scene, customer: Customer, side: Side) -> datetime | None:
+    """R62: what answers the other side's request does not count."""
+    if not _counts(scene, side) or customer.extra_requests:
+        return None
+    return next_request_at(customer, scene.policy, scene.now)
+
+
+def _counts(scene: Scene, side: Side) -> bool:
+    return side in scene.policy.requests_of and not isinstance(scene.partnership.state, PendingDecision)
+
+
+def _answer(
+    scene: Scene, side: Side, rules: CaseRules, items: tuple[BlockItem, ...], allowed_at: datetime | None
+) -> TerminationChecked:
+    """By the rules that the request goes by, or would go by."""
     return TerminationChecked(
         **scene.ids,
         by=side,
         passed=not items and allowed_at is None,
         items=obstacles(items),
         next_allowed_at=allowed_at,
-        earliest_end_at=in_days(scene.now, policy.notice_days),
-        needs_consent=side in policy.consent_of_other_side[model],
-        needs_code=side in policy.code_of[model],
-        warning_version=policy.warning_version,
+        earliest_end_at=in_days(scene.now, rules.notice_days),
+        needs_consent=rules.needs_consent,
+        needs_code=rules.needs_code,
+        warning_version=rules.warning_version,
     )
 
 
@@ -98,6 +114,7 @@ def request(scene: Scene, command: RequestTermination) -> Decision:
         _asked_already(scene, side)
         or _unreasonable(scene, command, side)
         or _too_early(scene, command)
+        or _too_late(scene, command)
         or _too_often(scene, customer, side)
     ):
         return refusal
@@ -130,9 +147,17 @@ def _too_early(scene: Scene, command: RequestTermination) -> Rejected | None:
     return Rejected(RejectionCode.NOTICE_TOO_SHORT, {"earliest": to_milliseconds(earliest)})
 
 
+def _too_late(scene: Scene, command: RequestTermination) -> Rejected | None:
+    """R113: nobody is to be held for years by the other side's request."""
+    latest = in_days(scene.now, max(scene.policy.end_days_max, scene.policy.notice_days))
+    if command.end_at is None or command.end_at <= latest:
+        return None
+    return Rejected(RejectionCode.END_TOO_LATE, {"latest": to_milliseconds(latest)})
+
+
 def _too_often(scene: Scene, customer: Customer, side: Side) -> Rejected | None:
     """R62: what answers the other side's request does not count."""
-    if side not in scene.policy.requests_of or isinstance(scene.partnership.state, PendingDecision):
+    if not _counts(scene, side):
         return None
     return limit_reached(customer, scene.policy, scene.now)
 

@@ -79,7 +79,7 @@ def _terminated(scene: Scene, customer: Customer, end: End) -> PartnershipTermin
         category=end.category,
         billing_mode=end.choice or "direct",
         counted=end.counted,
-        extra_used=end.counted and uses_extra(customer, scene.policy, scene.now),
+        extra_used=end.counted and uses_extra(customer, scene.platform_policy, scene.now),
         successor=end.successor,
         rules=end.rules,
         steps=steps if end.successor is not None else ("billing", *steps),
@@ -163,7 +163,9 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"item": item})
     if refusal := no_reason(command.reason):
         return refusal
-    waived = BlockWaived(**scene.standing, item=item, private=Why(reason=command.reason or ""))
+    both: tuple[Side, ...] = ("partner", "customer")
+    concerned = both if isinstance(state, Ending) else tuple(scene.partnership.drafts)
+    waived = BlockWaived(**scene.standing, item=item, concerned=concerned, private=Why(reason=command.reason or ""))
     if not isinstance(state, Stalled):
         return Accepted((waived,))
     if is_renewed(scene, state):

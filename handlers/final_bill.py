@@ -108,4 +108,6 @@ def _settled(bill: FinalBill) -> Rejected | None:
         return Rejected(RejectionCode.BILL_ALREADY_CONFIRMED, {"amount": bill.amount, "currency": bill.currency})
     if bill.state == "disputed":
         return Rejected(RejectionCode.DISPUTE_OPEN, {"bill": bill.state})
+    if bill.state == "waived":
+        return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"bill": bill.state})
     return None

@@ -41,6 +41,8 @@ PERIODS_MAX = 36
 """Three years of months; what is older is in the history."""
 NOTICES_MAX = 8
 """So many notices may be under way; of an older one nobody will say any more what became of it."""
+CONFIRMATIONS = ("partnership_bound", "partnership_terminated", "partnership_reactivated")
+"""What has to arrive (R29, R60): the others make room first."""
 
 
 def living(state: State) -> Active | Suspended:
@@ -137,12 +139,25 @@ def _shown(partnership: Partnership, event: PartnershipShown, _: datetime) -> Fi
 
 
 def _proposed(partnership: Partnership, event: ModificationProposed | ModificationCountered, _: datetime) -> Fields:
-    modification = Modification(id=event.id, by=event.by, changes=event.private or Changes(), answer_by=event.answer_by)
+    former = partnership.modification
+    modification = Modification(
+        id=event.id,
+        by=event.by,
+        changes=event.private or Changes(),
+        answer_by=event.answer_by,
+        modified_before=former.modified_before if former else partnership.modified,
+    )
     return {"modification": modification, "modified": partnership.modified or isinstance(partnership.state, Invited)}
 
 
 def _answered(_: Partnership, __: Event, ___: datetime) -> Fields:
     return {"modification": None}
+
+
+def _dropped(partnership: Partnership, _: ModificationDeclined | ModificationLapsed, __: datetime) -> Fields:
+    """The offer is what it was (R125)."""
+    former = partnership.modification
+    return {"modification": None, "modified": former.modified_before if former else partnership.modified}
 
 
 def _applied(partnership: Partnership, event: ModificationApplied, at: datetime) -> Fields:
@@ -165,7 +180,13 @@ def _told(partnership: Partnership, event: NoticeSent, _: datetime) -> Fields:
         channel=event.channel,
         params=event.params,
     )
-    return {"notices": (*partnership.notices, told)[-NOTICES_MAX:]}
+    notices = (*partnership.notices, told)
+    return {"notices": notices if len(notices) <= NOTICES_MAX else _without_one(notices)}
+
+
+def _without_one(notices: tuple[Told, ...]) -> tuple[Told, ...]:
+    dropped = next((told for told in notices if told.template not in CONFIRMATIONS), notices[0])
+    return tuple(told for told in notices if told is not dropped)
 
 
 def _outcome(partnership: Partnership, event: NotificationOutcomeRecorded, _: datetime) -> Fields:
@@ -191,8 +212,8 @@ FOLDS_OF_BOND: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]]
     ModificationCountered: _proposed,
     ModificationAcknowledged: _answered,
     ModificationApplied: _applied,
-    ModificationDeclined: _answered,
-    ModificationLapsed: _answered,
+    ModificationDeclined: _dropped,
+    ModificationLapsed: _dropped,
     NoticeSent: _told,
     NotificationOutcomeRecorded: _outcome,
 }

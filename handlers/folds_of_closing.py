@@ -48,7 +48,9 @@ def _step(partnership: Partnership, event: ClosingStepRecorded, _: datetime) -> 
     outcome: StepState = "requested" if event.outcome == "retry" else event.outcome
     if event.step == "restore":
         return {"restore": outcome}
-    return _step_is(partnership, event.step, outcome)
+    waived = event.step == "final_bill" and outcome == "waived"
+    bill = {"bill": _bill(partnership, state="waived")} if waived else {}
+    return bill | _step_is(partnership, event.step, outcome)
 
 
 def _step_is(partnership: Partnership, step: StepName, outcome: StepState) -> Fields:

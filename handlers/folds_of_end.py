@@ -42,6 +42,7 @@ from handlers.states import (
     Misses,
     PendingDecision,
     Stalled,
+    Suspended,
     Terminated,
     TerminationCase,
 )
@@ -119,6 +120,7 @@ def _submitted(partnership: Partnership, event: TerminationSubmitted, at: dateti
         category=event.category,
         submitted_at=at,
         counted=event.counted,
+        extra_used=event.extra_used,
         ends_at=event.ends_at,
         billing_mode=event.billing_mode,
         details=draft.details,
@@ -135,12 +137,13 @@ def _escalated(partnership: Partnership, _: TerminationEscalated, __: datetime) 
 def _approved(partnership: Partnership, event: TerminationApproved, _: datetime) -> Fields:
     """The end is certain: no draft is needed any longer."""
     state = state_of(partnership, PendingDecision)
-    case = state.case.but(billing_mode=event.billing_mode)
+    case = state.case.but(billing_mode=event.billing_mode, ends_at=event.ends_at)
     return {"state": InNotice(case=case, before=state.before), "drafts": {}}
 
 
 def _back(partnership: Partnership, _: TerminationRejected | TerminationWithdrawn, __: datetime) -> Fields:
-    return {"state": living(partnership.state), "waived": ()}
+    """What was waived stays for a draft that the other side has; it may have been meant for that."""
+    return {"state": living(partnership.state), "waived": partnership.waived if partnership.drafts else ()}
 
 
 def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) -> Fields:
@@ -182,13 +185,15 @@ def _waived(partnership: Partnership, event: BlockWaived, _: datetime) -> Fields
 
 def _terminated(partnership: Partnership, event: PartnershipTerminated, at: datetime) -> Fields:
     steps: dict[StepName, StepState] = dict.fromkeys(event.steps, "requested")
+    bond = living(partnership.state)
     state = Terminated(
         by=event.by,
         category=event.category,
         reason=(event.private or Why()).reason,
         billing_mode=event.billing_mode,
-        bound_at=living(partnership.state).bound_at,
+        bound_at=bond.bound_at,
         ended_at=at,
+        was_suspended=isinstance(bond, Suspended),
         rules=event.rules,
         steps=steps,
         complete_by=event.complete_by,

@@ -64,7 +64,7 @@ def first_of(subject: str, event: InvitationSent, at: datetime, sequences: dict[
             reserved=event.rules.reserves,
             reminders=passed,
             opened_by=event.customer_id if known else None,
-            switch_confirmed=event.switch_confirmed,
+            switch_from_partner_id=event.switch_from_partner_id,
         ),
         open_keys=offer_keys(event.partner_id, event.customer_id, offer.email),
     )
@@ -104,9 +104,10 @@ def _prompted(partnership: Partnership, event: SwitchPrompted, _: datetime) -> F
     return {"state": state_of(partnership, Invited).but(stage=event.stage)}
 
 
-def _accepted(_: Partnership, __: InvitationAccepted, ___: datetime) -> Fields:
+def _accepted(partnership: Partnership, __: InvitationAccepted, ___: datetime) -> Fields:
     """As it stands: what was proposed and not answered is off the table."""
-    return {"modification": None}
+    proposed = partnership.modification
+    return {"modification": None, "modified": proposed.modified_before if proposed else partnership.modified}
 
 
 def _switching(partnership: Partnership, event: SwitchStarted, _: datetime) -> Fields:

@@ -99,7 +99,7 @@ def _identity(customer: Customer, event: IdentityVerified, _: str, __: datetime)
     return {
         "legal_name": identity.legal_name,
         "registered_email": identity.registered_email,
-        "registered_phone": identity.registered_phone,
+        "registered_phone": identity.registered_phone or customer.registered_phone,
         "admin_contact": identity.admin_contact,
         "kind": identity.kind,
         "partnerships": customer.partnerships + 1,
@@ -158,6 +158,8 @@ def _back(
     changes: dict[str, Any] = {"waits_on_facts": False}
     if event.uncounted:
         changes["submissions"] = customer.submissions[:-1]
+    if event.extra_returned:
+        changes["extra_requests"] = customer.extra_requests + 1
     return changes
 
 

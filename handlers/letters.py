@@ -13,11 +13,12 @@ CONSOLE = "console_message"
 SMS = "sms"
 
 
-def channel_of(partnership: Partnership, template: TemplateName) -> str:
-    """R19, R77."""
+def channel_of(partnership: Partnership, customer: Customer | None, template: TemplateName) -> str:
+    """R19, R77: a code goes as a text message, where a phone is registered."""
     if template in ("invitation", "invitation_reminder"):
         return partnership.offer.channel
-    return SMS if template == "verification_code" else CHANNEL
+    has_phone = customer is not None and customer.registered_phone
+    return SMS if template == "verification_code" and has_phone else CHANNEL
 
 
 def to_partner(
@@ -51,16 +52,21 @@ def to_customer(
     notice_id: str,
     channel: str,
 ) -> NoticeSent:
-    """To the registered address once there is one; an invitation always to the one that it was made for."""
+    """To the registered address once there is one; an invitation always to the one that it was made for.
+
+    A code never goes to an address of the offer's: the partner can change that.
+    """
     offer = partnership.offer
     known = customer if template not in ("invitation", "invitation_reminder") else None
-    phone, email = (known.registered_phone, known.registered_email) if known else ("", "")
+    registered, offered = "", offer.phone if channel == SMS else offer.email
+    if known is not None:
+        registered = known.registered_phone if channel == SMS else known.registered_email
     return NoticeSent(
         notice_id=notice_id,
         party="customer",
         recipient_id=partnership.customer_id,
         channel=channel,
-        address=(phone or offer.phone) if channel == SMS else (email or offer.email),
+        address=registered if registered or template == "verification_code" else offered,
         template=template,
         language=offer.language,
         params=_named(partner, partnership, params),

@@ -73,7 +73,7 @@ from contracts.templates import TEMPLATES, TemplateName
 from contracts.terms import Initiator
 from handlers.documents import Customer, Documents, Partner, Partnership, other_side
 from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
-from handlers.states import Ending, Invited
+from handlers.states import Invited
 
 Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
 
@@ -123,9 +123,14 @@ def _drafter(event: Event, _: Partnership) -> tuple[Initiator, ...]:
     return (cast("TerminationDrafted", event).by,)
 
 
-def _concerned(_: Event, partnership: Partnership) -> tuple[Initiator, ...]:
-    """Both; but while there are only drafts, whoever has one."""
-    return ("partner", "customer") if isinstance(partnership.state, Ending) else tuple(partnership.drafts)
+def _concerned(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+    return cast("BlockWaived", event).concerned
+
+
+def _asked_back(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+    """Both, and the platform where it has to agree."""
+    asked = "platform" in cast("ReactivationRequested", event).awaiting
+    return ("partner", "customer", "platform") if asked else ("partner", "customer")
 
 
 def _activation(event: Event) -> TemplateName:
@@ -192,7 +197,7 @@ NOTICES: dict[type[Event], Notice] = {
     DisputeResolved: Notice("dispute_resolved", _both),
     RefundRequested: Notice("refund_requested", _customer, besides=True),
     DataExportRecorded: Notice(_exported, _customer),
-    ReactivationRequested: Notice("reactivation_requested", _both),
+    ReactivationRequested: Notice("reactivation_requested", _asked_back),
     ReactivationDeclined: Notice("reactivation_declined", _both),
     ReactivationLapsed: Notice("reactivation_lapsed", _both),
     PartnershipReactivated: Notice("partnership_reactivated", _both),
@@ -234,7 +239,7 @@ def _notice(
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
     if party == "platform":
         return to_platform(partner, partnership, template, params, notice_id)
-    channel = channel_of(partnership, template)
+    channel = channel_of(partnership, customer, template)
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 

@@ -82,8 +82,10 @@ def _by_customer(partner: Partner, customer: Customer | None, command: InviteCus
     if customer.live is not None and not command.switch_confirmed:
         return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": customer.live.partner_id})
     sent = _sent(partner, command, context, "customer")
-    stage = "verified" if customer.live is None else "switch_prompted"
-    return Accepted((sent.but(stage=stage, switch_confirmed=command.switch_confirmed),))
+    if customer.live is None:
+        return Accepted((sent.but(stage="verified"),))
+    left = customer.live.partner_id
+    return Accepted((sent.but(stage="switch_prompted", switch_confirmed=True, switch_from_partner_id=left),))
 
 
 def _sent(partner: Partner, command: InviteCustomer, context: Context, by: Side) -> InvitationSent:

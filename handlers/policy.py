@@ -119,10 +119,12 @@ class Policy(Contract):
     """C10: what it means that this side does not decide in time."""
     notice_days: Days = 30
     """R45, R48: from the submission to the end, at least. A partner's registration or agreement may say otherwise."""
+    end_days_max: Annotated[int, Field(ge=0, le=3660)] = 366
+    """R113: from the request to the end that it asks for, at most: until then the other side cannot ask for its own."""
     requests_of: Sides = ("customer",)
     """R62, C4: whose requests count."""
     requests_max: Annotated[int, Field(ge=1, le=32)] = 1
-    """R62, C8: how many are allowed in the window."""
+    """R62, C8: how many are allowed in the window; for a switch, whatever an agreement says: it ends another one's."""
     requests_window_months: Annotated[int, Field(ge=1, le=24)] = 3
     """R62: calendar months, in UTC."""
     requests_counted: Literal["submitted", "effective"] = "submitted"

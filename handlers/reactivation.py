@@ -23,7 +23,7 @@ from handlers.scene import Scene
 from handlers.states import Purged, Terminated
 
 VIOLATIONS = ("account_violation", "policy_violation")
-"""R39, R40: after these the platform is asked too."""
+"""R39, R40: after these the platform is asked too, as where it had suspended the partnership."""
 
 
 def request(scene: Scene, command: RequestReactivation) -> Decision:
@@ -44,7 +44,8 @@ def request(scene: Scene, command: RequestReactivation) -> Decision:
         return refusal
     side = own_side(command.actor)
     asked: tuple[Initiator, ...] = (other_side(side),) if state.rules.reactivation_needs_both else ()
-    awaiting = (*asked, "platform") if state.category in VIOLATIONS else asked
+    by_platform = state.category in VIOLATIONS or state.was_suspended
+    awaiting = (*asked, "platform") if by_platform else asked
     requested = ReactivationRequested(
         **scene.ids,
         stage=state.stage,

@@ -42,6 +42,9 @@ class Scene(NamedTuple):
     open_offers: tuple[str, ...]
     now: datetime
     policy: Policy
+    """With what the partner's agreement says otherwise."""
+    platform_policy: Policy
+    """Without: for what is no partner's to say."""
     tokens: Callable[[str, str, int], tuple[str, ...]]
 
     @property
@@ -84,7 +87,9 @@ class Scene(NamedTuple):
         return tuple(item for item in found if item not in waived)
 
 
-def scene_of(documents: Documents, message: CommandMessage, context: Context) -> Scene | Rejected:
+def scene_of(
+    documents: Documents, message: CommandMessage, context: Context, platform_policy: Policy
+) -> Scene | Rejected:
     """The scene; or NOT_FOUND where the partnership does not exist in this lane."""
     partner, partnership = documents.partner, documents.partnership
     if partner is None:
@@ -99,5 +104,6 @@ def scene_of(documents: Documents, message: CommandMessage, context: Context) ->
         documents.open_offers,
         context.now,
         context.policy,
+        platform_policy,
         context.tokens,
     )

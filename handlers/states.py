@@ -28,7 +28,8 @@ class Invited(Contract):
     links: Count = 1
     """How often it was sent; only the last link is valid."""
     reminders: Count = 0
-    switch_confirmed: bool = False
+    switch_from_partner_id: Id | None = None
+    """The customer made the offer, and confirmed with it to leave this partner, and no other."""
 
 
 class Switching(Contract):
@@ -136,6 +137,7 @@ class TerminationCase(Contract):
     category: Category
     submitted_at: Moment
     counted: bool
+    extra_used: bool = False
     ends_at: Moment
     billing_mode: BillingMode | None = None
     details: TerminationDetails
@@ -200,6 +202,7 @@ class Terminated(Contract):
     billing_mode: BillingMode
     bound_at: Moment
     ended_at: Moment
+    was_suspended: bool = False
     rules: CaseRules
     steps: dict[StepName, StepState]
     complete_by: Moment | None

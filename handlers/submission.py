@@ -15,7 +15,7 @@ from contracts.terms import Side
 from handlers.blocks import blocked, limit_reached, uses_extra
 from handlers.consent import approved
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, other_side
+from handlers.documents import Customer, decider, other_side
 from handlers.ending import end_or_stall
 from handlers.guards import in_days, not_allowed
 from handlers.requesting import open_draft, side_of
@@ -73,7 +73,7 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     if customer is None:
         return not_allowed(scene.partnership)
     if isinstance(state, PendingDecision) and state.case.by == other_side(side):
-        return approved(scene, customer, state, "both_sides_asked", draft.billing_mode)
+        return approved(scene, customer, _by_both(scene, state, draft), "both_sides_asked", draft.billing_mode)
     if not isinstance(state, Active | Suspended):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
     counted = side in scene.policy.requests_of
@@ -82,6 +82,12 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     if items := scene.blocks(customer, draft.rules, draft.details):
         return blocked(items)
     return _submitted(scene, customer, side, draft, counted=counted)
+
+
+def _by_both(scene: Scene, state: PendingDecision, draft: Draft) -> PendingDecision:
+    """R113: both want it, so the earlier of the two ends is the end. Each alone would have had its own."""
+    own = max(draft.end_at or scene.now, in_days(scene.now, draft.rules.notice_days))
+    return state.but(case=state.case.but(ends_at=min(state.case.ends_at, own)))
 
 
 def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, counted: bool) -> tuple[Event, ...]:
@@ -102,7 +108,7 @@ def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, co
     if rules.needs_consent:
         asked = TerminationDecisionRequested(
             **scene.ids,
-            decider=other_side(side),
+            decider=decider(side, scene.partner),
             decide_by=submitted.decide_by,
             warning_version=rules.warning_version,
         )
@@ -122,6 +128,7 @@ def _case(submitted: TerminationSubmitted, draft: Draft, now: datetime) -> Termi
         category=submitted.category,
         submitted_at=now,
         counted=submitted.counted,
+        extra_used=submitted.extra_used,
         ends_at=submitted.ends_at,
         billing_mode=submitted.billing_mode,
         details=draft.details,

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from contracts.base import Contract, Id, Moment, ShortText
 from contracts.business import Amount, BusinessPeriod, Currency
 from contracts.details import Changes
+from contracts.events.termination import BlockWaived
 from contracts.message import Actor, Event
 from contracts.registry import EVENTS
 from contracts.terms import Initiator, Model, OfferStatus, Purpose, Side, Stage, Status
@@ -128,8 +129,8 @@ def view(
         offer_status=offer_status(partnership),
         hidden=viewer.kind in partnership.hidden_by,
         read_only=isinstance(state, Terminated | Purged),
-        tile_actions=tile_actions(partnership, viewer.kind, policy),
-        case_actions=case_actions(partnership, viewer.kind),
+        tile_actions=tile_actions(partnership, partner, viewer.kind, policy),
+        case_actions=case_actions(partnership, partner, viewer.kind),
         contacts=_contacts(partnership, partner),
         permissions=partnership.permissions,
         business=partnership.business,
@@ -276,4 +277,6 @@ def _is_for(event: Event, viewer: Viewer) -> bool:
         return bool(event.__dict__["by"] == viewer.kind)
     if "party" in event.__dict__:
         return bool(event.__dict__["party"] == viewer.kind)
+    if isinstance(event, BlockWaived):
+        return viewer.kind in event.concerned
     return type(event) not in OF_THE_PLATFORM

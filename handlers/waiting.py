@@ -4,9 +4,9 @@ from contracts.base import Contract, Moment, ShortText
 from contracts.deadlines import DeadlineKind
 from contracts.terms import Initiator
 from handlers.deadlines import deadlines
-from handlers.documents import Partner, Partnership, other_side
+from handlers.documents import Partner, Partnership, decider, other_side
 from handlers.policy import Policy
-from handlers.states import Invited, PendingDecision, Terminated
+from handlers.states import Invited, PendingDecision, Stalled, State, Terminated
 
 OTHERS: dict[DeadlineKind, tuple[str, str]] = {
     "offer_purge": ("nobody", "what is personal is purged"),
@@ -33,18 +33,31 @@ class WaitingOn(Contract):
     what: DeadlineKind
     who: ShortText
     until: Moment
+    """Past where it was too late for the others, and is the platform's turn."""
     then: ShortText
 
 
 def waiting_on(partnership: Partnership, partner: Partner, viewer: Initiator, policy: Policy) -> tuple[WaitingOn, ...]:
     """The soonest first. The other side's draft is not seen."""
     lines = sorted(deadlines(partnership), key=lambda line: line.due_at)
-    return tuple(
+    return _escalated(partnership.state) + tuple(
         WaitingOn(what=kind, who=who, until=due_at, then=then)
         for kind, due_at, _ in lines
         if kind not in UNTOLD and DRAFTS.get(kind, viewer) == viewer
         for who, then in [_who_and_then(partnership, partner, kind, policy)]
     )
+
+
+def _escalated(state: State) -> tuple[WaitingOn, ...]:
+    """What nobody is given a time for any more: it is the platform's turn since then (C10)."""
+    match state:
+        case PendingDecision(escalated=True):
+            return (WaitingOn(what="decision", who="platform", until=state.decide_by, then="the platform decides"),)
+        case Stalled(escalated=True):
+            then = "the platform decides"
+            return (WaitingOn(what="stalled_too_long", who="platform", until=state.escalate_at, then=then),)
+        case _:
+            return ()
 
 
 def _who_and_then(partnership: Partnership, partner: Partner, kind: DeadlineKind, policy: Policy) -> tuple[str, str]:
@@ -66,6 +79,5 @@ def _decision(state: PendingDecision, partner: Partner, policy: Policy) -> tuple
     """C10; what a closed partner would have to decide, the platform decides."""
     if state.case.by == "platform":
         return "platform", "the platform decides"
-    side = other_side(state.case.by)
-    who = "platform" if side == "partner" and partner.status == "closed" else side
-    return who, "it counts as approved" if policy.silence[side] == "approves" else "the platform decides"
+    silence = policy.silence[other_side(state.case.by)]
+    return decider(state.case.by, partner), "it counts as approved" if silence == "approves" else "the platform decides"

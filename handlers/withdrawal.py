@@ -17,14 +17,17 @@ class Before(TypedDict):
     status: Literal["active", "suspended"]
     stage: BondStage
     uncounted: bool
+    extra_returned: bool
 
 
 def before(scene: Scene, state: Ending) -> Before:
     """For the events that lead back."""
+    uncounted = state.case.counted and scene.policy.requests_counted == "effective"
     return {
         "status": state.before.status,
         "stage": state.before.stage,
-        "uncounted": state.case.counted and scene.policy.requests_counted == "effective",
+        "uncounted": uncounted,
+        "extra_returned": uncounted and state.case.extra_used,
     }
 
 

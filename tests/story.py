@@ -228,6 +228,7 @@ def verified(partner: str = "p1", customer: str = "c1", *, passed: bool = True, 
         "customer_id": customer,
         "legal_name": f"{customer} Ltd",
         "registered_email": f"office@{customer}.example",
+        "registered_phone": f"+49 30 {customer}",
     }
     command = RecordIdentityVerification(actor=SYSTEM, passed=passed, **data | changes)
     return Send(command, pair(partner, customer), partner)

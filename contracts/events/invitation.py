@@ -36,6 +36,8 @@ class InvitationSent(PartnershipEvent):
     expires_at: Moment
     rules: OfferRules
     switch_confirmed: bool = False
+    switch_from_partner_id: Id | None = None
+    """A customer that offers itself has confirmed to leave this partner for it (R26)."""
     private: OfferDetails | None = Field(default=None, exclude=True)
 
 

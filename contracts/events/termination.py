@@ -72,7 +72,7 @@ class TerminationConfirmed(SteadyEvent):
 
 
 class VerificationCodeSent(SteadyEvent):
-    """A code is on its way by text message (R77). The code itself is nowhere but in the message."""
+    """A code is on its way (R77): by text message, or by e-mail to whom has no registered phone. It is nowhere else."""
 
     by: Side
     number: Count
@@ -124,11 +124,11 @@ class TerminationSubmitted(PartnershipEvent):
 
 
 class TerminationDecisionRequested(PartnershipEvent):
-    """It is the other side's turn (R80, R81)."""
+    """It is the other side's turn; or the platform's, where that is a partner that is closed (R80, R81)."""
 
     status: Literal["ending"] = "ending"
     stage: Literal["pending_decision"] = "pending_decision"
-    decider: Side
+    decider: Initiator
     decide_by: Moment
     warning_version: ShortText
 
@@ -158,6 +158,8 @@ class BackToBefore(PartnershipEvent):
     stage: BondStage
     uncounted: bool = False
     """By policy only what comes to its end counts for R62."""
+    extra_returned: bool = False
+    """And so the request that the platform had granted for it is there again."""
 
 
 class TerminationRejected(BackToBefore):
@@ -199,9 +201,10 @@ class AgreementExpired(SteadyEvent):
 
 
 class BlockWaived(SteadyEvent):
-    """The platform lets this item not stand in the way."""
+    """The platform lets this item not stand in the way. Of a draft's only its own side hears."""
 
     item: BlockItem
+    concerned: Annotated[tuple[Side, ...], Field(max_length=2)] = ()
     private: Why | None = Field(default=None, exclude=True)
 
 

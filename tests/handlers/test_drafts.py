@@ -247,7 +247,7 @@ def test_a_code_goes_out_by_text_message_and_submits_the_request() -> None:
     story.then(like(VerificationCodeSent, codes_left=2, expires_at=NOON + timedelta(minutes=5)))
     notice = story.events[-1]
     assert isinstance(notice, NoticeSent)
-    assert (notice.channel, notice.address) == ("sms", "+44 20 7946 0000")
+    assert (notice.channel, notice.address) == ("sms", "+49 30 c1")
     assert notice.token == TokenRequest(purpose="code", subject="p1-c1", number=1)
     story.when(customer_enters()).then(
         VerificationCodeAccepted, like(TerminationSubmitted, counted=True), TerminationDecisionRequested

@@ -22,6 +22,7 @@ from contracts.events.invitation import (
 )
 from contracts.events.notice import NoticeSent, TokenRequest
 from contracts.events.upkeep import ModificationApplied, ModificationProposed
+from contracts.message import Role
 from contracts.rejections import RejectionCode
 from tests.story import (
     BOUND,
@@ -50,6 +51,7 @@ from tests.story import (
     policy,
     reached,
     registered,
+    switch,
     verified,
 )
 
@@ -287,3 +289,32 @@ def test_an_offer_is_one_of_a_customers_partnerships_once_it_is_known_to_be_its_
         like(PersonalDataPurged, was_linked=True, customer_gone=False)
     )
     assert made.customer().partnerships == 1
+
+
+@pytest.mark.requirement("R24", "R26", "R83")
+def test_only_the_customer_confirms_its_switch() -> None:
+    """It was free when it offered itself, and is somebody's customer by now: the new partner cannot say yes for it."""
+    free = (registered(), registered("p2"), facts(), facts(partner="p2"), OFFERS)
+    bound = (customer_offers(switch_confirmed=False), invite(), opened(), verified(), accept())
+    story = given(*free, *bound)
+    yes = accept("p2", actor=partner_user("p2"))
+    story.when(yes).refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, from_partner_id="p1")
+    story.when(yes.but(switch_confirmed=True)).refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED)
+    assert story.partnership("p1").state.status == "active"
+
+
+@pytest.mark.requirement("R24", "R26")
+def test_a_confirmation_is_for_leaving_one_partner_and_no_other() -> None:
+    third = (registered("p3"), facts(partner="p3"))
+    moved = (invite("p3"), opened("p3"), verified("p3"), switch("p3"), delivered())
+    story = given(*KNOWN, policy(who_may_offer=("partner", "customer"), requests_max=3), *third)
+    story.when(customer_offers(), *moved, accept("p2", actor=partner_user("p2")))
+    story.refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, from_partner_id="p3")
+
+
+@pytest.mark.requirement("R2", "R83")
+def test_only_a_customers_admin_offers_it() -> None:
+    """As only an admin accepts: it gives the same consent."""
+    operator = customer_user(role=Role.OPERATOR)
+    given(*KNOWN).when(customer_offers(actor=operator)).refused(RejectionCode.NOT_AUTHORIZED, roles=["admin"])
+    assert given(*BOUND).when(invite(customer="c2", actor=partner_user(role=Role.OPERATOR))).rejection is None

@@ -32,12 +32,14 @@ from tests.story import (
     given,
     invite,
     like,
+    opened,
     partner_asks,
     partner_decides,
     partner_requests,
     policy,
     registered,
     switch,
+    verified,
 )
 
 
@@ -149,3 +151,31 @@ def test_the_rules_of_a_case_go_with_it_to_its_end() -> None:
 def test_an_agreement_that_speaks_of_one_model_leaves_the_other_as_it_is() -> None:
     agreed = Policy().with_agreement(Overrides(code_of={"referral": ("customer",)}))
     assert agreed.code_of == {"reseller": ("customer",), "referral": ("customer",)}
+
+
+@pytest.mark.requirement("R5")
+def test_another_partners_customer_is_not_accepted_either_where_none_may_be_invited() -> None:
+    """The invitation may not have said whose customer it is, or it was nobody's then (C1)."""
+    refuses = policy(bound_customers_may_be_invited=False)
+    story = given(*BOUND, registered("p2"), refuses, invite("p2"), opened("p2"), verified("p2"), facts(partner="p2"))
+    story.when(switch("p2")).refused(RejectionCode.CUSTOMER_ALREADY_BOUND, end_first="p1-c1")
+
+
+@pytest.mark.requirement("R62")
+def test_no_agreement_of_the_new_partner_lifts_the_limit_of_leaving_the_old_one() -> None:
+    """C4."""
+    used = (customer_asks(), partner_decides(approve=False, reason="please stay with us"))
+    generous = Send(UpdateAgreement(actor=SYSTEM, as_of=NOON, overrides=Overrides(requests_max=32)), "p2", "p2")
+    given(*PROMPTED, *used, generous).when(switch("p2")).refused(RejectionCode.REQUEST_LIMIT_REACHED)
+
+
+@pytest.mark.requirement("R62")
+def test_where_only_effective_ones_count_a_rejected_one_gives_its_grant_back() -> None:
+    """C4."""
+    no = partner_decides(approve=False, reason="please stay with us")
+    grant = Send(GrantExtraRequest(actor=PLATFORM, reason="ticket seven"), "c1", "c1")
+    story = given(*BOUND, customer_asks(), no, grant, policy(requests_counted="effective"), customer_asks())
+    assert story.customer().extra_requests == 0
+    assert story.when(no).customer().extra_requests == 1
+    story.when(customer_asks())
+    assert story.rejection is None

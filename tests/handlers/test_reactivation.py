@@ -5,7 +5,14 @@ from typing import Any
 
 import pytest
 
-from contracts.commands.closing import AnswerReactivation, ConfirmFinalBill, RecordClosingStep, RequestReactivation
+from contracts.commands.binding import SuspendPartnership
+from contracts.commands.closing import (
+    AnswerReactivation,
+    ConfirmFinalBill,
+    RecordClosingStep,
+    RecordFinalBill,
+    RequestReactivation,
+)
 from contracts.commands.termination import CheckTermination
 from contracts.events.billing import BillingSwitched, FinalBillConfirmed, RefundRequested
 from contracts.events.closing import (
@@ -20,6 +27,7 @@ from contracts.events.closing import (
 from contracts.events.facts import QuotaUpdated
 from contracts.events.termination import TerminationDraftChecked, TerminationDrafted
 from contracts.rejections import RejectionCode
+from tests.situations import PERIOD
 from tests.story import (
     BILLED,
     BOUND,
@@ -43,6 +51,7 @@ from tests.story import (
     opened,
     partner_decides,
     partner_is,
+    partner_requests,
     platform_ends,
     policy,
     reached,
@@ -172,3 +181,29 @@ def test_the_platform_does_not_wait_for_it_and_the_new_bill_takes_it_in() -> Non
     bill = story.partnership().bill
     assert bill is not None
     assert bill.state == "requested"
+
+
+@pytest.mark.requirement("R39", "R106")
+def test_what_the_platform_had_suspended_comes_back_only_with_its_word() -> None:
+    """Else an end and a reactivation would lift the suspension."""
+    suspended = by_platform(SuspendPartnership, reason="the account is under investigation")
+    story = given(*BOUND, suspended, customer_asks(), partner_decides()).when(ASKED)
+    story.then(like(ReactivationRequested, awaiting=("partner", "platform"))).told(
+        partner="reactivation_requested", customer="reactivation_requested", platform="reactivation_requested"
+    )
+    story.when(AGREES).then(like(ReactivationAgreed, awaiting=("platform",)))
+    assert story.when(by_platform(AnswerReactivation, answer="agree")).partnership().state.status == "active"
+
+
+@pytest.mark.requirement("R44", "R103", "R106")
+def test_a_bill_that_the_platform_did_without_stands_in_no_later_ends_way() -> None:
+    waived = by_platform(RecordClosingStep, step="final_bill", outcome="waived", reason="no bill is due")
+    story = given(*TERMINATED, waived)
+    story.when(by_system(RecordFinalBill, amount=1, currency="EUR", period=PERIOD)).refused(
+        RejectionCode.NOT_ALLOWED_IN_STATUS, bill="waived"
+    )
+    story.when(by_customer(ConfirmFinalBill)).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
+    story.when(ASKED, AGREES, partner_requests())
+    assert story.partnership().drafts["partner"].items == ()
+    issued = given(*BILLED, waived)
+    assert issued.when(later(days=14), reached("bill_confirmation")).events == []

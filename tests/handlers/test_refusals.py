@@ -63,6 +63,7 @@ from tests.story import (
     registered,
     verified,
 )
+from tests.tour import UNTIL_MARCH
 
 CODE = RejectionCode
 NO = partner_decides(approve=False, reason=WHY)
@@ -82,6 +83,7 @@ REFUSED: dict[RejectionCode, tuple[Any, ...]] = {
     CODE.NOT_YOUR_TURN: (*BOUND, CHANGE, by_customer(AnswerModification, answer="acknowledge")),
     CODE.PARTNER_NOT_ACTIVE: (*REGISTERED, partner_is(status="restricted"), invite()),
     CODE.PARTNER_NEGATIVE_RECORD: (*REGISTERED, partner_is(negative_records=1), invite()),
+    CODE.AGREEMENT_ENDED: (*BOUND, UNTIL_MARCH, later(days=60), invite(customer="c2")),
     CODE.QUOTA_EXCEEDED: (registered(quota=0), invite()),
     CODE.INVITATION_INCOMPLETE: (*REGISTERED, invite(phone=None)),
     CODE.CHANNEL_NOT_OFFICIAL: (*REGISTERED, invite(channel="pigeon")),
@@ -115,6 +117,7 @@ REFUSED: dict[RejectionCode, tuple[Any, ...]] = {
         *BOUND[1:],
         customer_requests(end_at=NOON + timedelta(days=29)),
     ),
+    CODE.END_TOO_LATE: (*BOUND, customer_requests(end_at=NOON + timedelta(days=999))),
     CODE.ACCOUNT_NOT_MATCHED: (*BOUND, BY_SUPPORT),
     CODE.WARNINGS_NOT_CONFIRMED: (*DRAFTED, customer_confirms(warning_version=None)),
     CODE.WARNING_VERSION_STALE: (*DRAFTED, customer_confirms(warning_version="0")),

@@ -63,6 +63,7 @@ def test_an_ended_partnership_can_be_looked_at_hidden_and_closed_and_nothing_els
         "HidePartnership",
         "ShowPartnership",
         "RecordBusinessData",
+        "RecordNotificationOutcome",
         "RecordClosingStep",
         "RecordFinalBill",
         "ConfirmFinalBill",

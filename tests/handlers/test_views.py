@@ -5,14 +5,22 @@ from typing import Any
 
 import pytest
 
-from contracts.commands.binding import AssignContacts, HidePartnership, ProposeModification, RecordBusinessData
+from contracts.commands.binding import (
+    AnswerModification,
+    AssignContacts,
+    HidePartnership,
+    ProposeModification,
+    RecordBusinessData,
+)
 from contracts.commands.closing import RequestReactivation
+from contracts.commands.termination import WaiveBlock
 from contracts.details import Changes, Contacts
+from contracts.events.termination import TerminationDecisionRequested
 from contracts.registry import COMMANDS
 from contracts.rejections import RejectionCode
 from handlers.policy import Policy
 from handlers.views import Dashboard, PartnershipView, Recorded, Viewer, dashboard, history, view
-from tests.situations import SITUATIONS, partner_in
+from tests.situations import SITUATIONS, WHY, partner_in
 from tests.situations import command as any_command
 from tests.story import (
     BILLED,
@@ -23,6 +31,7 @@ from tests.story import (
     NOON,
     OPENED,
     PENDING,
+    PROMPTED,
     PURGED,
     STALLED,
     TERMINATED,
@@ -32,17 +41,24 @@ from tests.story import (
     accept,
     by_customer,
     by_partner,
+    by_platform,
     by_system,
+    customer_asks,
     customer_decides,
     customer_user,
     decline,
+    delivered,
     facts,
     given,
     invite,
+    later,
     partner_asks,
     partner_is,
     partner_user,
+    policy,
+    reached,
     registered,
+    switch,
 )
 from tests.tour import UNTIL_MARCH
 
@@ -204,3 +220,54 @@ def test_the_history_says_what_happened_and_keeps_drafts_and_users_to_their_side
     assert (bound.status, bound.stage, bound.user_id) == ("active", "activation_pending", None)
     assert {entry.user_id for entry in own if entry.by == "customer"} == {"user-of-customer"}
     assert len(history(entries, PLATFORM)) > len(own)
+
+
+@pytest.mark.requirement("R125", "R126", "R129")
+def test_an_offer_that_stays_what_it_was_is_not_modified() -> None:
+    proposed = (*VERIFIED, by_customer(ProposeModification, changes=Changes(terms="ten")))
+    decline_it = by_partner(AnswerModification, answer="decline", reason=WHY)
+    assert seen(given(*proposed, decline_it), CUSTOMER).label == "Open"
+    lapsed = given(*proposed[:-1], policy(modification_days=3), proposed[-1], later(days=3), reached())
+    assert seen(lapsed, CUSTOMER).label == "Open"
+    countered = by_partner(AnswerModification, answer="counter", changes=Changes(terms="nine"))
+    given(*proposed, countered).when(by_customer(AnswerModification, answer="decline", reason=WHY))
+    changed = by_partner(ProposeModification, changes=Changes(terms="eight"))
+    assert seen(given(*VERIFIED, changed, proposed[-1], decline_it), CUSTOMER).label == "Modified"
+    open_again = (*PROMPTED, by_customer(ProposeModification, "p2", changes=Changes(terms="ten")), switch())
+    story = given(*open_again, facts(account_in_arrears=True), delivered())
+    assert seen(story, CUSTOMER, "p2").label == "Open", "what was not answered was off the table at the acceptance"
+
+
+@pytest.mark.requirement("R73", "R76")
+def test_what_is_waived_for_a_draft_is_in_its_own_sides_history_alone() -> None:
+    waive = by_platform(WaiveBlock, item="ACCOUNT_IN_ARREARS", reason=WHY)
+
+    def known(story: Story, viewer: Viewer) -> bool:
+        entry = story.world.journal[-1]
+        events = tuple(stamped.event for stamped in entry.events)
+        found = history([Recorded(entry.at, events[0].actor, events)], viewer)
+        return "BlockWaived" in {line.what for line in found}
+
+    draft, case = given(*BLOCKED, waive), given(*PENDING, waive)
+    assert [known(draft, viewer) for viewer in (CUSTOMER, PARTNER, PLATFORM)] == [True, False, True]
+    assert [known(case, viewer) for viewer in (CUSTOMER, PARTNER, PLATFORM)] == [True, True, True]
+
+
+@pytest.mark.requirement("R80", "R81")
+def test_where_it_is_the_platforms_turn_it_is_told_and_the_view_says_so() -> None:
+    """C10; and what a closed partner would have to decide."""
+    asked = given(*BOUND, partner_is(status="closed")).when(customer_asks())
+    requested = next(event for event in asked.events if isinstance(event, TerminationDecisionRequested))
+    assert requested.decider == "platform"
+    asked.told(
+        partner="termination_submitted", customer="termination_submitted", platform="termination_decision_requested"
+    )
+
+    too_late = given(*BOUND, partner_asks(), later(days=10), reached("decision"))
+    stalled = given(*STALLED, later(days=30), reached("stalled_too_long"))
+    for story, what, until in (
+        (too_late, "decision", NOON + timedelta(days=10)),
+        (stalled, "stalled_too_long", NOON + timedelta(days=30)),
+    ):
+        first = seen(story, PARTNER).waiting_on[0]
+        assert (first.what, first.who, first.until, first.then) == (what, "platform", until, "the platform decides")

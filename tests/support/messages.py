@@ -101,6 +101,7 @@ def verify_identity(partnership: str, partner: str, customer: str, command_id: s
         customer_id=customer,
         legal_name=f"{partnership} GmbH",
         registered_email=f"it@{partnership}.example",
+        registered_phone="+49 30 1000",
         passed=True,
     )
 

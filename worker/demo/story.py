@@ -342,6 +342,7 @@ def verified(partner: Actor, customer: Actor, until: type[Event]) -> Order:
         customer_id=customer.party_id,
         legal_name=name(customer.party_id),
         registered_email=f"office@{customer.party_id}.example",
+        registered_phone="+49 30 1000",
         passed=True,
     )
     sentence = f"the identity system: it really is {name(customer.party_id)}"
