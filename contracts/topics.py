@@ -51,7 +51,7 @@ class Topic:
     log_append_time: bool
 
 
-def _public(name: TopicName, carries: str, key: str = "anything: the partner in the body decides the order") -> Topic:
+def _public(name: TopicName, carries: str, key: str = "the same for all commands of a partner") -> Topic:
     return Topic(name, carries, key, "producers", "worker (intake)", "any", 7 * DAY_MS, RECORD_BYTES_MAX, True)  # noqa: FBT003 - a row of a table
 
 

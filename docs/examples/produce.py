@@ -7,10 +7,12 @@ import os
 from aiokafka import AIOKafkaProducer
 
 PARTNER, PARTNERSHIP = "acme", "acme-and-globex"
+KEY = PARTNER.encode()
+"""The same for all commands of a partner, so that they share a partition: order holds within one."""
 
 
 def command(kind: str, command_id: str, subject: str, **data: object) -> bytes:
-    """One CloudEvent. `partitionkey` is the partner: it decides the order, whatever the record's key is."""
+    """One CloudEvent. `partitionkey` is the partner; the record's key is another thing, and keeps the order."""
     return json.dumps(
         {
             "specversion": "1.0",
@@ -31,15 +33,17 @@ async def main() -> None:
     async with AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP"], enable_idempotence=True) as producer:
         await producer.send_and_wait(
             "partnership.facts",
-            command(
+            key=KEY,
+            value=command(
                 "RegisterPartner", "example-1", PARTNER,
                 actor=system, name="Acme", contact_email="desk@acme.example", quota_limit=10,
             ),
         )  # fmt: skip
-        await asyncio.sleep(1)  # order holds within one topic; across topics, wait for the answer
+        await asyncio.sleep(1)  # order holds within one partition of one topic; across topics, wait for the answer
         await producer.send_and_wait(
             "partnership.invitation.commands",
-            command(
+            key=KEY,
+            value=command(
                 "InviteCustomer", "example-2", PARTNERSHIP,
                 actor=paula, purpose="new_customer_acquisition", model="referral",
                 legal_name="Globex GmbH", contact_person="Carla", email="it@globex.example", phone="+49 30 1",
