@@ -16,11 +16,11 @@ class Exit(IntEnum):
 
 
 MEANINGS = {
-    Exit.OK: "done; nothing found",
+    Exit.OK: "done, and all is as it should be (journal, dead-letters list and export: something was found)",
     Exit.DEFECT: "a defect of ours (the same again with --traceback shows where)",
     Exit.USAGE: "wrong settings or usage",
     Exit.OPERATOR: "an operator is needed; the last line says for what",
-    Exit.FOUND: "it ran, and found something: differences, findings, a refusal",
+    Exit.FOUND: "it ran, and found something wrong: differences, findings, a refusal (those three: nothing fits)",
     Exit.UNAVAILABLE: "Kafka or MongoDB is away, or no answer came in time: try again",
     Exit.INTERRUPTED: "interrupted",
 }
