@@ -49,6 +49,7 @@ TemplateName = Literal[
     "termination_stalled",
     "block_waived",
     "partnership_terminated",
+    "closing_step_failed",
     "closing_stalled",
     "closing_completed",
     "final_bill_recorded",
@@ -65,6 +66,8 @@ TemplateName = Literal[
 ]
 
 ALWAYS_GIVEN = ("partner_name", "company_name")
+WARNED = ("warning_version", "retention_days", "refund", "bill_confirmation_days", "cycle_starts_at", "cycle_ends_at")
+"""What the texts of contracts/warnings.py are filled in with, for who has to read them; the cycle where it is known."""
 TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(TemplateName), ()) | {
     "invitation": ("expires_at", "token"),
     "invitation_reminder": ("expires_at", "token"),
@@ -75,16 +78,17 @@ TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(Template
     "modification_applied": ("by", "fields"),
     "notice_undeliverable": ("notice_id",),
     "termination_blocked": ("items",),
-    "termination_warnings": ("warning_version",),
+    "termination_warnings": WARNED,
     "verification_code": ("expires_at", "token"),
     "verification_code_failed": ("attempts_left",),
     "termination_submitted": ("by", "category"),
-    "termination_decision_requested": ("decide_by", "warning_version"),
+    "termination_decision_requested": ("decide_by", *WARNED),
     "termination_escalated": ("cause",),
     "termination_approved": ("ends_at",),
     "termination_stalled": ("items",),
     "block_waived": ("item",),
     "partnership_terminated": ("by", "category", "billing_mode", "retained_until"),
+    "closing_step_failed": ("step",),
     "closing_stalled": ("steps",),
     "final_bill_recorded": ("amount", "currency", "confirm_by"),
     "dispute_resolved": ("amount", "confirm_by"),

@@ -1,7 +1,7 @@
 """What a side must know before it ends a partnership (R89 to R92, R96, R100, R101, R107, R108, R111, R112).
 
 The texts are part of the contract, so that what was confirmed can be shown later; a new text is a new version.
-`{name}` is filled in by whoever shows them, from the case's rules and the documents.
+`{name}` is filled in by whoever shows them, from the notice that asks for reading them, or from TerminationChecked.
 """
 # ruff: noqa: RUF001 - Chinese has punctuation of its own
 

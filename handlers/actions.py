@@ -93,12 +93,13 @@ def _of_reactivation(state: Terminated, viewer: Side) -> tuple[str, ...]:
 
 def _of_platform(partnership: Partnership, partner: Partner) -> tuple[str, ...]:  # noqa: PLR0911 - a table
     state = partnership.state
+    restore = ("RecordClosingStep",) if partnership.restore == "failed" else ()
     hold = "ReleaseLegalHold" if partnership.legal_hold else "PlaceLegalHold"
     match state:
         case Active():
-            return ("SuspendPartnership", "RequestTermination", "WaiveBlock", hold)
+            return ("SuspendPartnership", *restore, "RequestTermination", "WaiveBlock", hold)
         case Suspended():
-            return ("ResumePartnership", "RequestTermination", "WaiveBlock", hold)
+            return ("ResumePartnership", *restore, "RequestTermination", "WaiveBlock", hold)
         case PendingDecision(escalated=True) | Stalled(escalated=True):
             return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
         case PendingDecision() if decider(state.case.by, partner) == "platform":

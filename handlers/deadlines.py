@@ -108,12 +108,17 @@ def _of_bond(partnership: Partnership, bond: Bond) -> Pending:
 
 def _of_closing(partnership: Partnership, state: Terminated) -> Pending:
     """The purge waits for legal hold, dispute and unfinished closing; a reactivation lapses before it."""
-    if state.complete_by is not None:
+    if state.complete_by is not None and not waits_for_customer(partnership.bill, state):
         yield "closing", state.complete_by
     if state.reactivation is not None:
         yield "reactivation_answer", state.reactivation.answer_by
     elif state.stage == "done" and not partnership.legal_hold and not is_disputed(partnership.bill):
         yield "retention_end", state.retained_until
+
+
+def waits_for_customer(bill: FinalBill | None, state: Terminated) -> bool:
+    """Only its word on the final bill is missing, and time gives that too (R104): nobody is late (R88)."""
+    return bill is not None and bill.state == "recorded" and state.open_steps == ("final_bill",)
 
 
 def is_disputed(bill: FinalBill | None) -> bool:

@@ -94,6 +94,10 @@ def _answer(
         needs_consent=rules.needs_consent,
         needs_code=rules.needs_code,
         warning_version=rules.warning_version,
+        retention_days=rules.retention_days,
+        refund=rules.refund,
+        bill_confirmation_days=rules.bill_confirmation_days,
+        billing_cycle=scene.customer.billing_cycle if scene.customer else None,
     )
 
 

@@ -26,6 +26,7 @@ from contracts.events.binding import (
 from contracts.events.closing import (
     ClosingCompleted,
     ClosingStalled,
+    ClosingStepRecorded,
     DataExportRecorded,
     PartnershipReactivated,
     ReactivationDeclined,
@@ -73,7 +74,7 @@ from contracts.templates import TEMPLATES, TemplateName
 from contracts.terms import Initiator
 from handlers.documents import Customer, Documents, Partner, Partnership, other_side
 from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
-from handlers.states import Invited
+from handlers.states import Ending, Invited
 
 Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
 
@@ -150,6 +151,11 @@ def _exported(event: Event) -> TemplateName:
     return "data_exported" if cast("DataExportRecorded", event).outcome == "done" else "data_export_failed"
 
 
+def _step(event: Event) -> TemplateName | None:
+    """The platform has it tried again, or does without."""
+    return "closing_step_failed" if cast("ClosingStepRecorded", event).outcome == "failed" else None
+
+
 NOTICES: dict[type[Event], Notice] = {
     InvitationSent: Notice("invitation", _receiver),
     InvitationResent: Notice("invitation", _receiver),
@@ -189,6 +195,7 @@ NOTICES: dict[type[Event], Notice] = {
     TerminationStalled: Notice("termination_stalled", _both),
     BlockWaived: Notice("block_waived", _concerned),
     PartnershipTerminated: Notice("partnership_terminated", _both),
+    ClosingStepRecorded: Notice(_step, _platform),
     ClosingStalled: Notice("closing_stalled", _platform),
     ClosingCompleted: Notice("closing_completed", _both),
     FinalBillRecorded: Notice("final_bill_recorded", _customer),
@@ -233,7 +240,7 @@ def _notice(
     event: Event,
     notice_id: str,
 ) -> NoticeSent:
-    given = _given(partnership, event)
+    given = _given(partnership, customer, event)
     params = {name: _text(given.get(name, "")) for name in TEMPLATES[template] if name != "token"}
     if party == "partner":
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
@@ -243,12 +250,18 @@ def _notice(
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _given(partnership: Partnership, event: Event) -> dict[str, Any]:
-    """The fields of the rules that the draft goes by, of the event's private part, and of the event, which go first."""
-    fields = event.__dict__
+def _given(partnership: Partnership, customer: Customer | None, event: Event) -> dict[str, Any]:
+    """The fields of the rules that it goes by, of the event's private part, and of the event, which go first."""
+    fields, state = event.__dict__, partnership.state
     private, draft = fields.get("private"), partnership.drafts.get(fields.get("by", ""))
-    given = dict(draft.rules) if draft else {}
-    return {**given, **(private.__dict__ if private else {}), **fields}
+    rules = draft.rules if draft else state.case.rules if isinstance(state, Ending) else None
+    return {**_cycle(customer), **(dict(rules) if rules else {}), **(private.__dict__ if private else {}), **fields}
+
+
+def _cycle(customer: Customer | None) -> dict[str, datetime]:
+    """R101."""
+    cycle = customer.billing_cycle if customer else None
+    return {"cycle_starts_at": cycle.starts_at, "cycle_ends_at": cycle.ends_at} if cycle else {}
 
 
 def _text(value: object) -> str:

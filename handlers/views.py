@@ -10,11 +10,23 @@ from contracts.details import Changes
 from contracts.events.termination import BlockWaived
 from contracts.message import Actor, Event
 from contracts.registry import EVENTS
+from contracts.standing import BillingCycle
 from contracts.terms import Initiator, Model, OfferStatus, Purpose, Side, Stage, Status
 from handlers.actions import case_actions, tile_actions
 from handlers.documents import Customer, Partner, Partnership, other_side
 from handlers.policy import Policy
-from handlers.states import Cancelled, Declined, Expired, Invited, Purged, Stalled, Terminated
+from handlers.states import (
+    Active,
+    Cancelled,
+    Declined,
+    Ending,
+    Expired,
+    Invited,
+    Purged,
+    Stalled,
+    Suspended,
+    Terminated,
+)
 from handlers.waiting import WaitingOn, waiting_on
 
 LABELS: dict[Status, str] = {
@@ -102,6 +114,8 @@ class PartnershipView(Contract):
     """How far one's own draft of a termination is."""
     blocked_by: tuple[str, ...]
     bill: BillView | None
+    billing_cycle: BillingCycle | None
+    """The customer's current one (R101), while the partnership lives."""
     waiting_on: tuple[WaitingOn, ...]
 
 
@@ -138,6 +152,7 @@ def view(
         draft=draft.stage if draft else None,
         blocked_by=state.items if isinstance(state, Stalled) else draft.items if draft else (),
         bill=_bill(partnership),
+        billing_cycle=customer.billing_cycle if customer and isinstance(state, Active | Suspended | Ending) else None,
         waiting_on=waiting_on(partnership, partner, viewer.kind, policy),
     )
 

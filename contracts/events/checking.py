@@ -4,10 +4,12 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from contracts.agreement import Days
 from contracts.base import Id, Moment, ShortText
 from contracts.events.termination import Obstacle
 from contracts.message import Event
-from contracts.terms import Side
+from contracts.standing import BillingCycle
+from contracts.terms import Refund, Side
 from contracts.topics import TopicName
 
 
@@ -27,3 +29,8 @@ class TerminationChecked(Event):
     needs_consent: bool
     needs_code: bool
     warning_version: ShortText
+    retention_days: Days | None = None
+    refund: Refund | None = None
+    bill_confirmation_days: Days | None = None
+    billing_cycle: BillingCycle | None = None
+    """With these the texts of the warnings are filled in (R91, R98, R101); the cycle where it was reported."""

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from contracts.commands.closing import (
+    AnswerReactivation,
     ConfirmFinalBill,
     DisputeFinalBill,
     PlaceLegalHold,
@@ -14,6 +15,7 @@ from contracts.commands.closing import (
     RecordFinalBill,
     ReleaseLegalHold,
     RequestDataExport,
+    RequestReactivation,
     ResolveDispute,
 )
 from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
@@ -39,6 +41,7 @@ from contracts.events.notice import NoticeSent
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle
+from handlers.actions import case_actions
 from handlers.documents import Customer
 from handlers.keeping import redacted
 from tests.situations import PERIOD, WHY
@@ -53,6 +56,7 @@ from tests.story import (
     TERMINATED,
     Send,
     by_customer,
+    by_partner,
     by_platform,
     by_system,
     customer_asks,
@@ -122,6 +126,30 @@ def test_the_platform_is_told_once_when_the_closing_takes_more_than_seven_days()
     story = given(*TERMINATED, step("billing", "done"), later(days=7)).when(reached("closing"))
     story.then(like(ClosingStalled, steps=("data", "final_bill"))).told(platform="closing_stalled")
     assert story.when(later(days=7), reached("closing")).events == []
+
+
+@pytest.mark.requirement("R88", "R104")
+def test_nobody_is_late_while_only_the_customers_word_on_the_bill_is_missing() -> None:
+    """Time gives that. A dispute does not end by itself, and what else is open is late."""
+    rest = (step("billing", "done"), step("data", "done"), bill())
+    story = given(*TERMINATED, *rest, later(days=13)).when(reached())
+    assert story.events == []
+    story.when(later(days=1), reached()).then(like(FinalBillConfirmed, automatic=True), ClosingCompleted)
+    given(*TERMINATED, *rest, DISPUTE, later(days=7)).when(reached()).then(like(ClosingStalled, steps=("final_bill",)))
+    given(*TERMINATED, *rest[1:], later(days=7)).when(reached()).then(ClosingStalled)
+    given(*TERMINATED, *rest[:2], later(days=7)).when(reached()).then(ClosingStalled)
+
+
+@pytest.mark.requirement("R88", "R106")
+def test_the_platform_is_told_of_a_step_that_failed() -> None:
+    given(*TERMINATED).when(step("data", "failed")).told(platform="closing_step_failed")
+    given(*TERMINATED).when(step("data", "done")).told()
+    ask = by_customer(RequestReactivation, consent_version="1")
+    agree = by_partner(AnswerReactivation, answer="agree", consent_version="1")
+    story = given(*TERMINATED, ask, agree).when(step("restore", "failed")).told(platform="closing_step_failed")
+    assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform")
+    story.when(step("restore", "retry"), step("restore", "done"))
+    assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform")
 
 
 # ----------------------------------------------------------------------------------------------------------------- bill
