@@ -3,17 +3,18 @@
 What has begun goes on by the rules that it began with: an offer and a termination carry them in their first event.
 """
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from contracts.base import Contract, ShortText
+from contracts.base import Contract, Count, ShortText
 from contracts.blocks import BlockItem
 from contracts.terms import Model, Refund, Side
 
 Days = Annotated[int, Field(ge=0, le=366)]
 Sides = Annotated[tuple[Side, ...], Field(max_length=2)]
 Characters = Annotated[int, Field(ge=1, le=4096)]
+REMINDERS_MAX = 8
 Items = Annotated[tuple[BlockItem, ...], Field(max_length=16)]
 
 
@@ -51,8 +52,9 @@ class OfferRules(Contract):
     policy_version: ShortText
     reserves: bool
     resends_max: Days
-    reminder_days: Annotated[tuple[Days, ...], Field(max_length=8)]
+    reminder_days: Annotated[tuple[Days, ...], Field(max_length=REMINDERS_MAX)]
     purge_days: Days
+    identity_attempts: Count | None = None
 
 
 class CaseRules(Contract):
@@ -74,3 +76,7 @@ class CaseRules(Contract):
     bill_confirmation_days: Days
     reactivation_needs_both: bool
     reactivation_fee: bool
+    silence: Literal["approves", "escalates"] | None = None
+    """What it means that the other side does not decide in time (C10)."""
+    requests_counted: Literal["submitted", "effective"] | None = None
+    initiators_card_hidden: bool | None = None

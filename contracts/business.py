@@ -1,8 +1,8 @@
 """Money and periods."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import INT64_MAX, Contract, Count, Moment
 
@@ -30,3 +30,10 @@ class BillPeriod(Contract):
 
     starts_at: Moment
     ends_at: Moment
+
+    @model_validator(mode="after")
+    def _is_forward(self) -> Self:
+        if self.ends_at < self.starts_at:
+            msg = "ends_at is before starts_at"
+            raise ValueError(msg)
+        return self

@@ -213,6 +213,7 @@ PARTNERSHIP_EVENTS = (
     billing.FinalBillRequested,
     billing.FinalBillRecorded,
     billing.FinalBillConfirmed,
+    billing.FinalBillWaived,
     billing.FinalBillDisputed,
     billing.DisputeResolved,
     billing.RefundRequested,

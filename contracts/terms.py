@@ -60,3 +60,8 @@ OfferStatus = Literal["open", "modified", "accepted", "declined"]
 
 Refund = Literal["pro_rata", "none"]
 """What becomes of what was paid for the rest of a billing cycle (R102)."""
+
+
+def other_side(side: Side) -> Side:
+    """The one of the two that it is not."""
+    return "customer" if side == "partner" else "partner"

@@ -42,14 +42,14 @@ def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR091
         _switch_under_way(customer)
         or partner_may_bind(scene.partner, scene.now)
         or unfit(customer, must_be_known=True)
-        or (None if state.reserved else no_room(scene.partner))
+        or (None if state.reserved or _is_own(customer, scene.partner.id) else _no_room(scene))
     ):
         return refusal
     accepted = InvitationAccepted(**scene.ids, stage=state.stage, consent_version=scene.policy.consent_version)
     if customer.live is None:
-        return Accepted((accepted, *bound(scene, customer, from_partner_id=None, reserved=state.reserved)))
+        return Accepted((accepted, *bound(scene, customer, reserved=state.reserved)))
     if refusal := _may_not_switch(scene, customer, customer.live, confirmed=_confirmed(command, state, customer.live)):
-        return refusal
+        return _for_eyes_of(command.actor.kind, refusal)
     return _switch(scene, state, customer, customer.live, accepted)
 
 
@@ -61,15 +61,35 @@ def _not_ready(scene: Scene, command: AcceptInvitation, state: Invited) -> Rejec
         return not_the_turn_of(by)
     if state.stage not in ("verified", "switch_prompted"):
         return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"stage": state.stage})
-    if command.consent_version != scene.policy.consent_version:
-        return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": scene.policy.consent_version})
+    current = scene.policy.consent_version
+    if command.consent_version != current or state.consent_version not in (None, current):
+        return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": current, "of_offer": state.consent_version})
     return None
+
+
+def _no_room(scene: Scene) -> Rejected | None:
+    """How many customers a partner has is its own business."""
+    refusal = no_room(scene.partner)
+    return Rejected(refusal.code) if refusal and scene.message.data.actor.kind is Party.CUSTOMER else refusal
+
+
+def _is_own(customer: Customer, partner_id: str) -> bool:
+    """To renew takes no second place (C1)."""
+    return customer.live is not None and customer.live.partner_id == partner_id
 
 
 def _switch_under_way(customer: Customer) -> Rejected | None:
     if customer.switch is None:
         return None
     return Rejected(RejectionCode.SWITCH_IN_PROGRESS, {"switch_id": customer.switch.id})
+
+
+def _for_eyes_of(party: Party, refusal: Rejected) -> Rejected:
+    """What the customer has to do with another partner is not this one's business, nor can it confirm for it."""
+    if party is Party.CUSTOMER:
+        return refusal
+    confirm = refusal.code is RejectionCode.SWITCH_CONFIRMATION_REQUIRED
+    return Rejected(RejectionCode.CUSTOMER_ALREADY_BOUND if confirm else refusal.code)
 
 
 def _confirmed(command: AcceptInvitation, state: Invited, live: Live) -> bool:
@@ -91,8 +111,9 @@ def _may_not_switch(scene: Scene, customer: Customer, live: Live, *, confirmed: 
         return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": live.partner_id})
     if own:
         return None
-    if policy.switch_counts and (refusal := limit_reached(customer, scene.platform_policy, scene.now)):
-        return refusal
+    limit = limit_reached(customer, "customer", live.partner_id, scene.platform_policy, scene.now)
+    if policy.switch_counts and limit is not None:
+        return limit
     rules = switch_rules(policy, live.model, blocks_run=policy.switch_blocks_run)
     items = blocks(
         customer, live, rules.items, TerminationDetails(), facts_hours_max=rules.facts_hours_max, now=scene.now
@@ -111,7 +132,7 @@ def _switch(scene: Scene, state: Invited, customer: Customer, live: Live, accept
         from_partner_id=live.partner_id,
         overdue_at=scene.now + timedelta(minutes=policy.switch_minutes),
     )
-    reserved = () if state.reserved else (quota_updated(scene.partner, "switch_started", reserved=+1),)
+    reserved = () if state.reserved or renewal else (quota_updated(scene.partner, "switch_started", reserved=+1),)
     end = EndForSwitch(
         actor=SYSTEM,
         switch_id=switch_id,

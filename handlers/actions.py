@@ -1,9 +1,10 @@
 """What a viewer can do with a card, and inside it (R116, R120, C9): the names of commands, besides looking at it."""
 
-from contracts.terms import Initiator, Side
-from handlers.documents import Partner, Partnership, decider, other_side
+from contracts.terms import Initiator, Side, other_side
+from handlers.documents import Partner, Partnership, decider
 from handlers.policy import Policy
-from handlers.states import Active, Ending, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
+from handlers.requesting import answers
+from handlers.states import Active, Ending, InNotice, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
 
 UPKEEP: dict[Side, tuple[str, ...]] = {
     "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
@@ -25,11 +26,11 @@ def case_actions(partnership: Partnership, partner: Partner, viewer: Initiator) 
     state = partnership.state
     match state:
         case Invited():
-            return (*_of_offer(state, viewer), *_of_modification(partnership, viewer))
+            return (*_of_offer(state, viewer), *_of_modification(partnership, partner, viewer))
         case Active() | Suspended():
-            return (*_of_bond(partnership, viewer), *_of_draft(partnership, viewer))
+            return (*_of_bond(partnership, partner, viewer), *_of_draft(partnership, viewer))
         case Ending():
-            return (*_of_bond(partnership, viewer), *_of_case(partnership, partner, state, viewer))
+            return (*_of_bond(partnership, partner, viewer), *_of_case(partnership, partner, state, viewer))
         case Terminated():
             export = ("RequestDataExport",) if viewer == "customer" else ()
             return (*_of_bill(partnership, viewer), *export, *_of_reactivation(state, viewer))
@@ -44,17 +45,17 @@ def _of_offer(state: Invited, viewer: Side) -> tuple[str, ...]:
     return ("AcceptInvitation", "DeclineInvitation") if ready else ("DeclineInvitation",)
 
 
-def _of_bond(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
+def _of_bond(partnership: Partnership, partner: Partner, viewer: Side) -> tuple[str, ...]:
     """After a reactivation the former end's bill may be open still."""
-    return (*UPKEEP[viewer], *_of_modification(partnership, viewer), *_of_bill(partnership, viewer))
+    return (*UPKEEP[viewer], *_of_modification(partnership, partner, viewer), *_of_bill(partnership, viewer))
 
 
-def _of_modification(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
-    """R129: propose one, or answer the other side's."""
+def _of_modification(partnership: Partnership, partner: Partner, viewer: Initiator) -> tuple[str, ...]:
+    """R129: propose one, or answer the other side's; the platform, where that is a partner that is closed."""
     open_one = partnership.modification
     if open_one is None:
-        return ("ProposeModification",)
-    return ("AnswerModification",) if open_one.by != viewer else ()
+        return ("ProposeModification",) if viewer != "platform" else ()
+    return ("AnswerModification",) if decider(open_one.by, partner) == viewer else ()
 
 
 def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
@@ -73,6 +74,8 @@ def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: 
     """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
     if state.case.by == viewer:
         return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
+    if isinstance(state, InNotice) and answers(state, viewer):
+        return _of_draft(partnership, viewer)
     if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
         decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer or state.escalated else ()
         return (*decides, *_of_draft(partnership, viewer))
@@ -88,29 +91,45 @@ def _of_bill(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
 def _of_reactivation(state: Terminated, viewer: Side) -> tuple[str, ...]:
     if state.reactivation is None:
         return ("RequestReactivation",)
-    return ("AnswerReactivation",) if viewer in state.reactivation.awaiting else ()
+    # Who asked may take it back.
+    return ("AnswerReactivation",) if viewer in (state.reactivation.by, *state.reactivation.awaiting) else ()
 
 
-def _of_platform(partnership: Partnership, partner: Partner) -> tuple[str, ...]:  # noqa: PLR0911 - a table
+def _of_platform(partnership: Partnership, partner: Partner) -> tuple[str, ...]:
     state = partnership.state
-    restore = ("RecordClosingStep",) if partnership.restore == "failed" else ()
-    hold = "ReleaseLegalHold" if partnership.legal_hold else "PlaceLegalHold"
+    hold = () if isinstance(state, Purged) else ("ReleaseLegalHold" if partnership.legal_hold else "PlaceLegalHold",)
+    if isinstance(state, Terminated):
+        asked = state.reactivation is not None and "platform" in state.reactivation.awaiting
+        steps = ("RecordClosingStep",) if state.open_steps else ()
+        return (*steps, *(("AnswerReactivation",) if asked else ()), *hold)
+    if not isinstance(state, Active | Suspended | Ending):
+        return (*(_of_modification(partnership, partner, "platform") if isinstance(state, Invited) else ()), *hold)
+    return (
+        *_of_status(state, partner),
+        *_of_modification(partnership, partner, "platform"),
+        *_undone(partnership),
+        "RequestTermination",
+        "WaiveBlock",
+        *hold,
+    )
+
+
+def _of_status(state: Active | Suspended | Ending, partner: Partner) -> tuple[str, ...]:
     match state:
         case Active():
-            return ("SuspendPartnership", *restore, "RequestTermination", "WaiveBlock", hold)
+            return ("SuspendPartnership",)
         case Suspended():
-            return ("ResumePartnership", *restore, "RequestTermination", "WaiveBlock", hold)
+            return ("ResumePartnership",)
         case PendingDecision(escalated=True) | Stalled(escalated=True):
-            return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
+            return ("DecideTermination",)
         case PendingDecision() if decider(state.case.by, partner) == "platform":
-            return ("DecideTermination", "RequestTermination", "WaiveBlock", hold)
-        case Ending():
-            return ("RequestTermination", "WaiveBlock", hold)
-        case Terminated():
-            asked = state.reactivation is not None and "platform" in state.reactivation.awaiting
-            steps = ("RecordClosingStep",) if state.open_steps else ()
-            return (*steps, *(("AnswerReactivation",) if asked else ()), hold)
-        case Purged():
-            return ()
+            return ("DecideTermination",)
         case _:
-            return (hold,)
+            return ()
+
+
+def _undone(partnership: Partnership) -> tuple[str, ...]:
+    """Of a former end: data that is not there again, a bill that nobody has made or confirmed."""
+    bill = partnership.bill
+    undone = partnership.restore == "failed" or (bill is not None and bill.state in ("requested", "recorded"))
+    return ("RecordClosingStep",) if undone else ()

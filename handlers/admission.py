@@ -99,7 +99,7 @@ RULES: dict[type[Command], Rule] = {
     closing.DisputeFinalBill: _rule(CUSTOMER, roles=_admins),
     closing.ResolveDispute: _rule(SUPPORT),
     closing.RequestDataExport: _rule(CUSTOMER, roles=_admins),
-    closing.RecordDataExport: _rule(SYSTEM),
+    closing.RecordDataExport: _rule(SYSTEM, PLATFORM),
     closing.PlaceLegalHold: _rule(PLATFORM),
     closing.ReleaseLegalHold: _rule(PLATFORM),
     closing.RequestReactivation: _rule(PARTNER, CUSTOMER, roles=_enders),
@@ -127,7 +127,7 @@ def refusal(documents: Documents, message: CommandMessage, policy: Policy) -> Re
         if not _is_on_own_side(documents, message):
             return Rejected(RejectionCode.NOT_AUTHORIZED, {"side": actor.kind.value})
     if command.expected_version is not None:
-        current = version(_subject_of(documents, command))
+        current = version(_subject_of(documents, message))
         if command.expected_version != current:
             return Rejected(RejectionCode.VERSION_CONFLICT, {"current_version": current})
     return None
@@ -166,8 +166,8 @@ def actor_of(command: Command) -> str:
     return command.actor.party_id
 
 
-def _subject_of(documents: Documents, command: Command) -> Document | None:
-    match command:
+def _subject_of(documents: Documents, message: CommandMessage) -> Document | None:
+    match message.data:
         case (
             facts.RegisterPartner()
             | facts.ReportPartnerStanding()
@@ -178,7 +178,8 @@ def _subject_of(documents: Documents, command: Command) -> Document | None:
         case facts.ReportCustomerStanding() | termination.GrantExtraRequest():
             return documents.customer
         case _:
-            return documents.partnership
+            partnership = documents.partnership
+            return partnership if partnership and partnership.partner_id == message.partner_id else None
 
 
 def version(document: Document | None) -> int:

@@ -8,6 +8,7 @@ from contracts.blocks import REMEDIES, BlockItem
 from contracts.events.termination import Obstacle, TerminationDetails
 from contracts.rejections import RejectionCode
 from contracts.standing import FactName
+from contracts.terms import Side
 from handlers.decision import Rejected
 from handlers.documents import Customer, FinalBill, Live
 from handlers.policy import Policy
@@ -76,23 +77,26 @@ def blocked(items: tuple[BlockItem, ...]) -> Rejected:
 # ------------------------------------------------------------------------------------------------------------ the limit
 
 
-def next_request_at(customer: Customer, policy: Policy, now: datetime) -> datetime | None:
-    """R62: when the customer may ask again, over all partners; None where it may now (C4, C8)."""
-    if len(customer.submissions) < policy.requests_max:
+def next_request_at(customer: Customer, side: Side, partner_id: str, policy: Policy, now: datetime) -> datetime | None:
+    """R62: when the side may ask again; a customer over all its partners. None where it may now (C4, C8)."""
+    submissions = customer.submissions_of(side, partner_id)
+    if len(submissions) < policy.requests_max:
         return None
-    allowed_at = months_later(customer.submissions[-policy.requests_max], policy.requests_window_months)
+    allowed_at = months_later(submissions[-policy.requests_max], policy.requests_window_months)
     return allowed_at if now < allowed_at else None
 
 
-def uses_extra(customer: Customer, policy: Policy, now: datetime) -> bool:
-    """Whether only a request that the platform has granted lets it ask now."""
-    return customer.extra_requests > 0 and next_request_at(customer, policy, now) is not None
+def uses_extra(customer: Customer, side: Side, partner_id: str, policy: Policy, now: datetime) -> bool:
+    """Whether only a request that the platform has granted to the customer lets it ask now."""
+    if side != "customer" or not customer.extra_requests:
+        return False
+    return next_request_at(customer, side, partner_id, policy, now) is not None
 
 
-def limit_reached(customer: Customer, policy: Policy, now: datetime) -> Rejected | None:
+def limit_reached(customer: Customer, side: Side, partner_id: str, policy: Policy, now: datetime) -> Rejected | None:
     """R62: so many requests in so many calendar months, and those that were granted."""
-    allowed_at = next_request_at(customer, policy, now)
-    if allowed_at is None or customer.extra_requests:
+    allowed_at = next_request_at(customer, side, partner_id, policy, now)
+    if allowed_at is None or uses_extra(customer, side, partner_id, policy, now):
         return None
     return Rejected(RejectionCode.REQUEST_LIMIT_REACHED, {"next_allowed_at": to_milliseconds(allowed_at)})
 

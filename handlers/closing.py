@@ -1,6 +1,7 @@
 """The closing of a partnership that has ended: what other systems do, and until when (R55 to R58, R88)."""
 
 from contracts.commands.closing import RecordClosingStep
+from contracts.events.billing import FinalBillWaived
 from contracts.events.closing import ClosingCompleted, ClosingStepRecorded
 from contracts.events.partnership import Why
 from contracts.message import Event, Party
@@ -36,14 +37,30 @@ def record_step(scene: Scene, command: RecordClosingStep) -> Decision:
     recorded = ClosingStepRecorded(
         **scene.standing, step=command.step, outcome=outcome, private=Why(reason=command.reason or "")
     )
-    return Accepted((recorded, *(completed(scene, command.step) if outcome in ("done", "waived") else ())))
+    waived = _bill_waived(scene.partnership) if (command.step, outcome) == ("final_bill", "waived") else ()
+    return Accepted((recorded, *waived, *(completed(scene, command.step) if outcome in ("done", "waived") else ())))
+
+
+def _bill_waived(partnership: Partnership) -> tuple[Event, ...]:
+    bill = partnership.bill
+    if bill is None:
+        return ()
+    waived = FinalBillWaived(
+        partner_id=partnership.partner_id,
+        customer_id=partnership.customer_id or "",
+        amount=bill.amount,
+        currency=bill.currency,
+    )
+    return (waived,)
 
 
 def _state_of(partnership: Partnership, step: StepName) -> StepState | None:
     """None where nobody has asked for the step."""
+    state, bill = partnership.state, partnership.bill
     if step == "restore":
         return partnership.restore
-    state = partnership.state
+    if step == "final_bill" and bill is not None and bill.open_state is not None:  # it outlives a reactivation
+        return "failed" if bill.failed else "requested"
     return state.steps.get(step) if isinstance(state, Terminated) else None
 
 
@@ -56,6 +73,9 @@ def _not_yet(scene: Scene, command: RecordClosingStep) -> Rejected | None:
             return Rejected(RejectionCode.NOT_AUTHORIZED, {"use": "RecordFinalBill"})
         case "final_bill", "waived" if is_disputed(scene.partnership.bill):
             return Rejected(RejectionCode.DISPUTE_OPEN, {"step": command.step})
+        case "final_bill", "waived" if (bill := scene.partnership.bill) is not None and bill.amount < 0:
+            # What is the customer's cannot be done without (R102).
+            return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"amount": bill.amount, "currency": bill.currency})
         case _, "waived":
             return no_reason(command.reason)
         case _:

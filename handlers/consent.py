@@ -1,18 +1,21 @@
 """The other side's decision (R80, R81, C2, C10)."""
 
+from typing import Literal
+
 from contracts.commands.termination import DecideTermination
 from contracts.events.partnership import Why
 from contracts.events.termination import TerminationApproved, TerminationEscalated, TerminationRejected
 from contracts.message import Event, Party
 from contracts.rejections import RejectionCode
-from contracts.terms import BillingMode, Initiator
+from contracts.terms import BillingMode, Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, decider, other_side
+from handlers.documents import Customer, decider
 from handlers.ending import Basis, end_of, end_or_stall, ended
 from handlers.guards import no_reason, not_allowed
+from handlers.policy import Policy
 from handlers.scene import Scene
 from handlers.states import Active, Ending, InNotice, PendingDecision, Stalled, Suspended, TerminationCase
-from handlers.withdrawal import before
+from handlers.withdrawal import asked_again, before
 
 
 def decide(scene: Scene, command: DecideTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -69,11 +72,11 @@ def _reject(scene: Scene, command: DecideTermination, state: Ending) -> Decision
     if refusal := no_reason(command.reason, scene.policy.reason_characters_min):
         return refusal
     rejected = TerminationRejected(**scene.ids, **before(scene, state), private=Why(reason=command.reason or ""))
-    return Accepted((rejected,))
+    return Accepted((rejected, *asked_again(scene, state)))
 
 
 def approved(
-    scene: Scene, customer: Customer, state: PendingDecision, basis: Basis, choice: BillingMode | None
+    scene: Scene, customer: Customer, state: PendingDecision | InNotice, basis: Basis, choice: BillingMode | None
 ) -> tuple[Event, ...]:
     """The end is certain. If no notice period is left it takes effect, unless something stands in the way."""
     case = state.case.but(billing_mode=choice or state.case.billing_mode)
@@ -83,10 +86,17 @@ def approved(
     return (approval, *end_or_stall(scene, customer, case))
 
 
+def silence(policy: Policy, case: TerminationCase) -> Literal["approves", "escalates"]:
+    """What it means that nobody decides: by the rules of the case (C10)."""
+    if case.by == "platform":
+        return "escalates"
+    return case.rules.silence or policy.silence[other_side(case.by)]
+
+
 def not_decided(scene: Scene, state: PendingDecision) -> Decision:
     """C10: silence means what the policy says; by default it must not cost a customer its service."""
     if scene.customer is None:
         return Accepted()
-    if state.case.by != "platform" and scene.policy.silence[other_side(state.case.by)] == "approves":
+    if silence(scene.policy, state.case) == "approves":
         return Accepted(approved(scene, scene.customer, state, "no_answer", None))
     return Accepted((TerminationEscalated(**scene.ids, stage="pending_decision", cause="no_decision"),))

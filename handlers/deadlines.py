@@ -37,9 +37,9 @@ class Deadline(NamedTuple):
 
 
 def deadlines(partnership: Partnership) -> tuple[Deadline, ...]:
-    """All of them."""
+    """All of them, the earliest first: many may be due at once. At one instant a side's own request comes first."""
     sequence = partnership.sequences.get("lifecycle", 0)
-    return tuple(Deadline(kind, due_at, sequence) for kind, due_at in _pending(partnership))
+    return tuple(Deadline(kind, due_at, sequence) for kind, due_at in sorted(_pending(partnership), key=_DUE_AT))
 
 
 def next_due_at(partnership: Partnership) -> datetime | None:
@@ -77,12 +77,12 @@ def _of_state(partnership: Partnership, state: State) -> Pending:  # noqa: C901,
         case Active() | Suspended():
             yield from _of_bond(partnership, state)
         case PendingDecision():
-            yield from _of_bond(partnership, state.before)
             if not state.escalated:
                 yield "decision", state.decide_by
-        case InNotice():
             yield from _of_bond(partnership, state.before)
+        case InNotice():
             yield "notice_end", state.case.ends_at
+            yield from _of_bond(partnership, state.before)
         case Stalled():
             yield "recheck", state.recheck_at
             if not state.escalated:

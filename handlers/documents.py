@@ -1,5 +1,6 @@
 """The documents: what is known of a partner, a customer and a partnership. Each is the fold of its events."""
 
+from datetime import datetime
 from typing import Literal, NamedTuple
 
 from pydantic import Field
@@ -28,6 +29,7 @@ from contracts.terms import (
     PartnerStatus,
     Purpose,
     Side,
+    other_side,
 )
 from handlers.states import Draft, Misses, State
 
@@ -115,13 +117,27 @@ class Customer(Document):
     partnerships: Count = 0
     """Those that it was verified in and that are not purged; with the last one it goes."""
     live: Live | None = None
+    bound_at: Moment | None = None
+    """When it was last bound to a partner."""
     switch: Switch | None = None
     billing_mode: BillingMode = "direct"
+    billing_partner_id: Id | None = None
+    """Where a partner bills: who was told last."""
     waits_on_facts: bool = False
     """Its termination is stalled: a new fact may let it go on."""
     submissions: tuple[Moment, ...] = ()
-    """Termination requests that count for R62, oldest first."""
+    """Its termination requests that count for R62, oldest first."""
+    partners_submissions: dict[Id, tuple[Moment, ...]] = Field(default_factory=dict)
+    """And those of each partner, where the policy counts them too (C4): nobody uses up another's."""
     extra_requests: Count = 0
+
+    def submissions_of(self, by: Initiator | None, partner_id: str) -> tuple[datetime, ...]:
+        """Those of the customer, over all its partners; or of this partner."""
+        return self.partners_submissions.get(partner_id, ()) if by == "partner" else self.submissions
+
+    def cycle_at(self, now: datetime) -> BillingCycle | None:
+        """The billing cycle (R101), unless the one that was reported is over."""
+        return self.billing_cycle if self.billing_cycle and now < self.billing_cycle.ends_at else None
 
     def fact(self, name: FactName, partner_id: str | None = None) -> Fact | None:
         """What was reported last."""
@@ -153,6 +169,8 @@ class Told(Contract):
     template: TemplateName
     channel: ShortText
     params: dict[str, str]
+    secret: Count | None = None
+    """The number of the link or code that it carries."""
 
 
 class FinalBill(Contract):
@@ -164,11 +182,26 @@ class FinalBill(Contract):
     period: BillPeriod | None = None
     confirm_by: Moment | None = None
     confirmation_days: Count
+    number: Count = 1
+    """Of the partnership's ends."""
+    failed: bool = False
+    """Billing could not make it (yet)."""
+    resolved: bool = False
+    """What it says is what support has found."""
+
+    @property
+    def open_state(self) -> Literal["requested", "recorded", "disputed"] | None:
+        """How it stands, while it is open."""
+        match self.state:
+            case "confirmed" | "waived":
+                return None
+            case _:
+                return self.state
 
     @property
     def is_settled(self) -> bool:
         """Nobody owes anything by it any more."""
-        return self.state in ("confirmed", "waived")
+        return self.open_state is None
 
 
 class DataExport(Contract):
@@ -243,11 +276,6 @@ def offer_keys(partner_id: str, customer_id: str | None, email: str) -> tuple[st
     """
     by_email = f"email\t{partner_id}\t{email.strip().casefold()}"
     return (by_email,) if customer_id is None else (f"customer\t{partner_id}\t{customer_id}", by_email)
-
-
-def other_side(side: Side) -> Side:
-    """The one of the two that it is not."""
-    return "customer" if side == "partner" else "partner"
 
 
 def decider(by: Initiator, partner: Partner) -> Initiator:

@@ -18,14 +18,14 @@ from contracts.events.termination import (
 from contracts.message import Party, Route
 from contracts.rejections import RejectionCode
 from contracts.terms import Initiator, Side
-from handlers.blocks import limit_reached, next_request_at, obstacles
+from handlers.blocks import limit_reached, next_request_at, obstacles, uses_extra
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, other_side
+from handlers.documents import Customer
 from handlers.ending import End, ended, recheck
 from handlers.guards import in_days, no_reason, not_allowed
-from handlers.requesting import open_draft, side_of
+from handlers.requesting import answers, open_draft, side_of
 from handlers.scene import Scene
-from handlers.states import Active, Draft, Ending, PendingDecision, Stalled, Suspended
+from handlers.states import Active, Draft, Ending, Stalled, Suspended
 from handlers.withdrawal import withdraw_case
 
 # ------------------------------------------------------------------------------------------------------------ the check
@@ -47,7 +47,8 @@ def check(scene: Scene, command: CheckTermination) -> Decision:
     draft = found if isinstance(found, Draft) else None
     details = _added(draft.details if draft else TerminationDetails(), command)
     assisted = command.route is not Route.SELF_SERVICE
-    rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side, assisted=assisted)
+    rules = draft.rules if draft else scene.policy.case_rules(scene.partnership.model, side)
+    rules = rules.but(needs_code=rules.needs_code or assisted)
     items = scene.blocks(customer, rules, details)
     answer = _answer(scene, side, rules, items, _allowed_at(scene, customer, side))
     if draft is None or draft.stage != "blocked":
@@ -71,13 +72,22 @@ def _added(details: TerminationDetails, command: CheckTermination) -> Terminatio
 
 def _allowed_at(scene: Scene, customer: Customer, side: Side) -> datetime | None:
     """R62: what answers the other side's request does not count."""
-    if not _counts(scene, side) or customer.extra_requests:
+    if not _counts(scene, side) or uses_extra(customer, side, scene.partner.id, scene.policy, scene.now):
         return None
-    return next_request_at(customer, scene.policy, scene.now)
+    return next_request_at(customer, side, scene.partner.id, scene.policy, scene.now)
+
+
+def _earliest(scene: Scene, side: Side, rules: CaseRules) -> datetime:
+    """Of what is open already its own end; one's own request can bring the other side's forward."""
+    state, own = scene.partnership.state, in_days(scene.now, rules.notice_days)
+    if not isinstance(state, Ending):
+        return own
+    ends_at = max(scene.now, state.case.ends_at)
+    return min(own, ends_at) if answers(state, side) and not rules.needs_consent else ends_at
 
 
 def _counts(scene: Scene, side: Side) -> bool:
-    return side in scene.policy.requests_of and not isinstance(scene.partnership.state, PendingDecision)
+    return side in scene.policy.requests_of and not answers(scene.partnership.state, side)
 
 
 def _answer(
@@ -90,14 +100,14 @@ def _answer(
         passed=not items and allowed_at is None,
         items=obstacles(items),
         next_allowed_at=allowed_at,
-        earliest_end_at=in_days(scene.now, rules.notice_days),
+        earliest_end_at=_earliest(scene, side, rules),
         needs_consent=rules.needs_consent,
         needs_code=rules.needs_code,
         warning_version=rules.warning_version,
         retention_days=rules.retention_days,
         refund=rules.refund,
         bill_confirmation_days=rules.bill_confirmation_days,
-        billing_cycle=scene.customer.billing_cycle if scene.customer else None,
+        billing_cycle=scene.customer.cycle_at(scene.now) if scene.customer else None,
     )
 
 
@@ -126,9 +136,9 @@ def request(scene: Scene, command: RequestTermination) -> Decision:
 
 
 def _asked_already(scene: Scene, side: Side) -> Rejected | None:
-    """One draft and one case; while the other side's case awaits its decision, one's own request is the answer."""
+    """One draft and one case. One's own request approves the other side's, or brings its end forward."""
     state = scene.partnership.state
-    if isinstance(state, Ending) and not (isinstance(state, PendingDecision) and state.case.by == other_side(side)):
+    if isinstance(state, Ending) and not answers(state, side):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"by": state.case.by, "stage": state.stage})
     draft = open_draft(scene, side)
     if isinstance(draft, Draft):
@@ -163,7 +173,7 @@ def _too_often(scene: Scene, customer: Customer, side: Side) -> Rejected | None:
     """R62: what answers the other side's request does not count."""
     if not _counts(scene, side):
         return None
-    return limit_reached(customer, scene.policy, scene.now)
+    return limit_reached(customer, side, scene.partner.id, scene.policy, scene.now)
 
 
 def _draft(scene: Scene, command: RequestTermination, customer: Customer, side: Side) -> Decision:

@@ -1,6 +1,7 @@
 """What comes of each deadline. One that no longer stands in the table of handlers/deadlines.py changes nothing."""
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from contracts.commands.internal import DeadlineReached
 from contracts.deadlines import DeadlineKind
@@ -15,6 +16,7 @@ from handlers.deadlines import deadlines
 from handlers.decision import Accepted, Decision
 from handlers.ending import agreement_ended, end_or_stall, recheck_now
 from handlers.final_bill import confirmed
+from handlers.guards import partner_may_bind
 from handlers.invitation import place_given_back
 from handlers.keeping import purged
 from handlers.scene import Scene
@@ -33,8 +35,16 @@ def _reminder(scene: Scene) -> Decision:
     state = scene.partnership.state
     if not isinstance(state, Invited):
         return NOTHING
-    number, expires_at = state.reminders + 1, state.expires_at
-    return Accepted((InvitationReminded(**scene.ids, stage=state.stage, number=number, expires_at=expires_at),))
+    expires_at = state.expires_at
+    if scene.now >= expires_at:  # so late that there is nothing left to be reminded of
+        return _expiry(scene)
+    # After a downtime several may be due: one is enough.
+    number = sum(expires_at - timedelta(days=days) <= scene.now for days in state.rules.reminder_days)
+    refused = partner_may_bind(scene.partner, scene.now) is not None
+    reminded = InvitationReminded(
+        **scene.ids, stage=state.stage, number=number, expires_at=expires_at, told=not refused
+    )
+    return Accepted((reminded,))
 
 
 def _expiry(scene: Scene) -> Decision:

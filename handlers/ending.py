@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from contracts.agreement import CaseRules
+from contracts.blocks import BlockItem
 from contracts.commands.internal import RecheckTermination
 from contracts.commands.termination import WaiveBlock
 from contracts.events.billing import BillingSwitched, FinalBillRequested
@@ -30,7 +31,7 @@ from handlers.documents import Customer
 from handlers.guards import in_days, is_over, no_reason, not_allowed, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase
-from handlers.withdrawal import before
+from handlers.withdrawal import asked_again, before, overtaken
 
 Basis = Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
 
@@ -60,10 +61,13 @@ def ended(scene: Scene, customer: Customer, end: End) -> tuple[Event, ...]:
     terminated = _terminated(scene, customer, end)
     quota = quota_updated(scene.partner, "partnership_terminated", bound=-1)
     billing = () if end.successor is not None else (_billing_switched(scene, customer, terminated.billing_mode),)
+    former = scene.partnership.bill
     bill = FinalBillRequested(
         partner_id=scene.partner.id,
         customer_id=customer.id,
-        cycle=customer.billing_cycle,
+        number=former.number + 1 if former else 1,
+        takes_in=former.open_state if former else None,
+        cycle=customer.cycle_at(scene.now),
         prorate=end.rules.refund == "pro_rata",
     )
     retention = DataRetentionStarted(**scene.ids, until=terminated.retained_until)
@@ -79,13 +83,13 @@ def _terminated(scene: Scene, customer: Customer, end: End) -> PartnershipTermin
         category=end.category,
         billing_mode=end.choice or "direct",
         counted=end.counted,
-        extra_used=end.counted and uses_extra(customer, scene.platform_policy, scene.now),
+        extra_used=end.counted and uses_extra(customer, "customer", scene.partner.id, scene.platform_policy, scene.now),
         successor=end.successor,
         rules=end.rules,
         steps=steps if end.successor is not None else ("billing", *steps),
         complete_by=in_days(scene.now, end.rules.completion_days),
         retained_until=in_days(scene.now, end.rules.retention_days),
-        hidden_from=_hidden_from(scene, end.by),
+        hidden_from=_hidden_from(scene, end),
         private=Why(reason=end.reason),
     )
 
@@ -102,9 +106,11 @@ def _billing_switched(scene: Scene, customer: Customer, mode: BillingMode) -> Bi
     )
 
 
-def _hidden_from(scene: Scene, by: Initiator) -> tuple[Side, ...]:
+def _hidden_from(scene: Scene, end: End) -> tuple[Side, ...]:
     """R123, C5: the card goes from the initiator's screen; it can be shown again."""
-    return (by,) if by != "platform" and scene.policy.initiators_card_hidden else ()
+    by_rules = end.rules.initiators_card_hidden
+    hidden = scene.policy.initiators_card_hidden if by_rules is None else by_rules
+    return (end.by,) if end.by != "platform" and hidden else ()
 
 
 # ---------------------------------------------------------------------------------------------------------- in the way
@@ -134,7 +140,12 @@ def recheck(scene: Scene, state: Stalled, customer: Customer) -> tuple[Event, ..
     items = scene.blocks(customer, state.case.rules, state.case.details)
     if not items:
         return ended(scene, customer, end_of(state.case))
-    return (TerminationRechecked(**scene.ids, items=items, recheck_at=_next_look(scene)),)
+    return (_rechecked(scene, state, items),)
+
+
+def _rechecked(scene: Scene, state: Stalled, items: tuple[BlockItem, ...]) -> TerminationRechecked:
+    changed = items != state.items
+    return TerminationRechecked(**scene.ids, items=items, changed=changed, recheck_at=_next_look(scene))
 
 
 def recheck_for_facts(scene: Scene, _: RecheckTermination) -> Decision:
@@ -163,16 +174,25 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"item": item})
     if refusal := no_reason(command.reason):
         return refusal
-    both: tuple[Side, ...] = ("partner", "customer")
-    concerned = both if isinstance(state, Ending) else tuple(scene.partnership.drafts)
+    concerned = _concerned(scene, item)
     waived = BlockWaived(**scene.standing, item=item, concerned=concerned, private=Why(reason=command.reason or ""))
     if not isinstance(state, Stalled):
         return Accepted((waived,))
     if is_renewed(scene, state):
         return Accepted(renewed(scene, state))
     if items := scene.blocks(customer, state.case.rules, state.case.details, item):
-        return Accepted((waived, TerminationRechecked(**scene.ids, items=items, recheck_at=_next_look(scene))))
+        return Accepted((waived, _rechecked(scene, state, items)))
     return Accepted((waived, *ended(scene, customer, end_of(state.case))))
+
+
+def _concerned(scene: Scene, item: BlockItem) -> tuple[Side, ...]:
+    """Both where it is about the open case; of a draft only its own side knows."""
+    state, drafts = scene.partnership.state, scene.partnership.drafts
+    own = overtaken(state) if isinstance(state, Ending) else None
+    cases = (state.case, own.case if own else state.case) if isinstance(state, Ending) else ()
+    if any(item in case.rules.items for case in cases):
+        return ("partner", "customer")
+    return tuple(side for side, draft in drafts.items() if item in draft.rules.items)
 
 
 # ------------------------------------------------------------------------------------------------------------- the time
@@ -212,9 +232,12 @@ def is_renewed(scene: Scene, state: Ending) -> bool:
 
 
 def renewed(scene: Scene, state: Ending) -> tuple[Event, ...]:
-    """R41: the platform takes its case back, and it lives for as long as the new agreement says."""
+    """R41: the platform takes its case back, and it lives for as long as the new agreement says.
+
+    A side's own request, which the agreement's end had overtaken, goes on.
+    """
     back = before(scene, state)
     updated = PartnershipAgreementUpdated(
         **scene.ids, status=back["status"], stage=back["stage"], agreement_ends_at=scene.partner.agreement.ends_at
     )
-    return (TerminationWithdrawn(**scene.ids, **back), updated)
+    return (TerminationWithdrawn(**scene.ids, **back), updated, *asked_again(scene, state))

@@ -122,6 +122,8 @@ def apply_agreement(scene: Scene, command: ApplyAgreement) -> Decision:
     if isinstance(state, Ending) and is_renewed(scene, state):
         return Accepted(renewed(scene, state))
     ended = not isinstance(state, Active | Suspended | Ending)
+    if command.agreement_ends_at != scene.partner.agreement.ends_at:
+        return Accepted()  # a late one: there is another agreement by now, which is told by another
     if ended or partnership.agreement_ends_at == command.agreement_ends_at:
         return Accepted()
     return Accepted((agreement_updated(scene, command.agreement_ends_at),))

@@ -38,6 +38,10 @@ def record_bill(scene: Scene, command: RecordFinalBill) -> Decision:
         return not_allowed(scene.partnership)
     if refusal := _settled(bill):
         return refusal
+    if command.number is not None and command.number != bill.number:
+        return Rejected(RejectionCode.VERSION_CONFLICT, {"number": bill.number})
+    if bill.resolved:  # the amount is what support has found
+        return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"bill": "resolved"})
     recorded = FinalBillRecorded(
         **_ids(scene),
         amount=command.amount,
@@ -50,9 +54,12 @@ def record_bill(scene: Scene, command: RecordFinalBill) -> Decision:
 
 def confirm_bill(scene: Scene, command: ConfirmFinalBill) -> Decision:
     """R104."""
-    del command
     bill = _to_be_checked(scene)
-    return bill if isinstance(bill, Rejected) else Accepted(confirmed(scene, bill, automatic=False))
+    if isinstance(bill, Rejected):
+        return bill
+    if command.amount not in (None, bill.amount) or command.currency not in (None, bill.currency):
+        return Rejected(RejectionCode.VERSION_CONFLICT, {"amount": bill.amount, "currency": bill.currency})
+    return Accepted(confirmed(scene, bill, automatic=False))
 
 
 def confirmed(scene: Scene, bill: FinalBill, *, automatic: bool) -> tuple[Event, ...]:
@@ -88,6 +95,7 @@ def resolve_dispute(scene: Scene, command: ResolveDispute) -> Decision:
     resolved = DisputeResolved(
         **_ids(scene),
         amount=bill.amount if command.amount is None else command.amount,
+        currency=bill.currency,
         confirm_by=in_days(scene.now, bill.confirmation_days),
         private=Why(reason=command.reason or ""),
     )

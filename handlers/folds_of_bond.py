@@ -36,6 +36,7 @@ from contracts.message import Event
 from handlers.documents import Modification, Partnership, Told
 from handlers.folds_of_offer import Fields, no_change, state_of
 from handlers.states import Active, Ending, Invited, State, Suspended, Switching
+from handlers.tokens import secret_of
 
 PERIODS_MAX = 36
 """Three years of months; what is older is in the history."""
@@ -179,13 +180,15 @@ def _told(partnership: Partnership, event: NoticeSent, _: datetime) -> Fields:
         template=event.template,
         channel=event.channel,
         params=event.params,
+        secret=secret_of(partnership, event.party, event.template),
     )
     notices = (*partnership.notices, told)
     return {"notices": notices if len(notices) <= NOTICES_MAX else _without_one(notices)}
 
 
 def _without_one(notices: tuple[Told, ...]) -> tuple[Told, ...]:
-    dropped = next((told for told in notices if told.template not in CONFIRMATIONS), notices[0])
+    """The oldest, and never the newest."""
+    dropped = next((told for told in notices[:-1] if told.template not in CONFIRMATIONS), notices[0])
     return tuple(told for told in notices if told is not dropped)
 
 

@@ -1,7 +1,7 @@
 """What the events after a partnership's end make of it: closing, bill, data, reactivation, purge."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from contracts.details import Contacts
@@ -12,6 +12,7 @@ from contracts.events.billing import (
     FinalBillDisputed,
     FinalBillRecorded,
     FinalBillRequested,
+    FinalBillWaived,
     RefundRequested,
 )
 from contracts.events.closing import (
@@ -44,21 +45,24 @@ from handlers.states import (
 )
 
 
-def _step(partnership: Partnership, event: ClosingStepRecorded, _: datetime) -> Fields:
+def _step(partnership: Partnership, event: ClosingStepRecorded, at: datetime) -> Fields:
     outcome: StepState = "requested" if event.outcome == "retry" else event.outcome
     if event.step == "restore":
         return {"restore": outcome}
-    waived = event.step == "final_bill" and outcome == "waived"
-    bill = {"bill": _bill(partnership, state="waived")} if waived else {}
-    return bill | _step_is(partnership, event.step, outcome)
+    bill = {"bill": _bill(partnership, failed=outcome == "failed")} if event.step == "final_bill" else {}
+    again = at if event.outcome == "retry" else None
+    return bill | _step_is(partnership, event.step, outcome, again)
 
 
-def _step_is(partnership: Partnership, step: StepName, outcome: StepState) -> Fields:
-    """After a reactivation there are no steps any longer."""
+def _step_is(partnership: Partnership, step: StepName, outcome: StepState, again: datetime | None = None) -> Fields:
+    """After a reactivation there are no steps any longer. What is tried again has time again."""
     state = partnership.state
     if not isinstance(state, Terminated) or step not in state.steps:
         return {}
-    return {"state": state.but(steps=state.steps | {step: outcome})}
+    state = state.but(steps=state.steps | {step: outcome})
+    if again is not None and state.complete_by is None:
+        state = state.but(complete_by=again + timedelta(days=state.rules.completion_days))
+    return {"state": state}
 
 
 def _closing_stalled(partnership: Partnership, _: ClosingStalled, __: datetime) -> Fields:
@@ -69,10 +73,10 @@ def _closed(partnership: Partnership, _: ClosingCompleted, __: datetime) -> Fiel
     return {"state": state_of(partnership, Terminated).but(stage="done", complete_by=None)}
 
 
-def _bill_requested(partnership: Partnership, _: FinalBillRequested, __: datetime) -> Fields:
-    """One that is open still takes in the former one, where that did not block (R39, R40, or waived)."""
+def _bill_requested(partnership: Partnership, event: FinalBillRequested, _: datetime) -> Fields:
+    """It takes in the former one, where that is open and did not block (R39, R40, C1, C3, or what was waived)."""
     rules = state_of(partnership, Terminated).rules
-    return {"bill": FinalBill(confirmation_days=rules.bill_confirmation_days)}
+    return {"bill": FinalBill(confirmation_days=rules.bill_confirmation_days, number=event.number)}
 
 
 def _bill(partnership: Partnership, **changes: Any) -> FinalBill:
@@ -87,8 +91,13 @@ def _bill_recorded(partnership: Partnership, event: FinalBillRecorded, _: dateti
         currency=event.currency,
         period=event.period,
         confirm_by=event.confirm_by,
+        failed=False,
     )
     return {"bill": bill}
+
+
+def _bill_waived(partnership: Partnership, _: FinalBillWaived, __: datetime) -> Fields:
+    return {"bill": _bill(partnership, state="waived")}
 
 
 def _bill_confirmed(partnership: Partnership, _: FinalBillConfirmed, __: datetime) -> Fields:
@@ -100,7 +109,8 @@ def _bill_disputed(partnership: Partnership, _: FinalBillDisputed, __: datetime)
 
 
 def _dispute_resolved(partnership: Partnership, event: DisputeResolved, _: datetime) -> Fields:
-    return {"bill": _bill(partnership, state="recorded", amount=event.amount, confirm_by=event.confirm_by)}
+    changes = {"amount": event.amount, "confirm_by": event.confirm_by, "resolved": True}
+    return {"bill": _bill(partnership, state="recorded", **changes)}
 
 
 def _export_requested(_: Partnership, event: DataExportRequested, __: datetime) -> Fields:
@@ -118,9 +128,14 @@ def _held(_: Partnership, event: LegalHoldPlaced | LegalHoldReleased, __: dateti
 # --------------------------------------------------------------------------------------------------------- reactivation
 
 
-def _asked_back(partnership: Partnership, event: ReactivationRequested, _: datetime) -> Fields:
+def _asked_back(partnership: Partnership, event: ReactivationRequested, at: datetime) -> Fields:
     reactivation = Reactivation(
-        by=event.by, awaiting=event.awaiting, answer_by=event.answer_by, fee_reference=event.fee_reference
+        by=event.by,
+        awaiting=event.awaiting,
+        answer_by=event.answer_by,
+        fee_reference=event.fee_reference,
+        asked_at=at,
+        consent_version=event.consent_version,
     )
     return {"state": state_of(partnership, Terminated).but(reactivation=reactivation)}
 
@@ -157,6 +172,7 @@ def _purged(_: Partnership, __: PersonalDataPurged, at: datetime) -> Fields:
         "open_keys": (),
         "modification": None,
         "bill": None,
+        "restore": None,
         "export": None,
         "notices": (),
         "misses": {},
@@ -170,6 +186,7 @@ FOLDS_OF_CLOSING: dict[type[Event], Callable[[Partnership, Any, datetime], Field
     FinalBillRequested: _bill_requested,
     FinalBillRecorded: _bill_recorded,
     FinalBillConfirmed: _bill_confirmed,
+    FinalBillWaived: _bill_waived,
     FinalBillDisputed: _bill_disputed,
     DisputeResolved: _dispute_resolved,
     RefundRequested: no_change,

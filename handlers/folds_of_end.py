@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
+from contracts.blocks import BlockItem
 from contracts.events.checking import TerminationChecked
 from contracts.events.partnership import Why
 from contracts.events.termination import (
@@ -106,8 +107,19 @@ def _code_accepted(partnership: Partnership, event: VerificationCodeAccepted, _:
 def _discarded(partnership: Partnership, event: TerminationDraftDiscarded, _: datetime) -> Fields:
     """What was waived was waived for this one; unless there is another one that it may have been meant for."""
     left = _without(partnership, event.by)
-    goes_on = left or isinstance(partnership.state, Ending)
-    return {"drafts": left, "waived": partnership.waived if goes_on else ()}
+    state = partnership.state
+    cases = (state.case,) if isinstance(state, Ending) else ()
+    own = (state.own.case,) if isinstance(state, Stalled) and state.own is not None else ()
+    return {"drafts": left, "waived": _still_waived(partnership, left, *cases, *own)}
+
+
+def _still_waived(
+    partnership: Partnership, drafts: dict[Side, Draft], *cases: TerminationCase
+) -> tuple[BlockItem, ...]:
+    """What is left stands before these checks; what is waived of others was for what is gone."""
+    rules = [case.rules for case in cases] + [draft.rules for draft in drafts.values()]
+    checks = {item for one in rules for item in one.items}
+    return tuple(item for item in partnership.waived if item in checks)
 
 
 # ------------------------------------------------------------------------------------------------------------- the case
@@ -130,27 +142,38 @@ def _submitted(partnership: Partnership, event: TerminationSubmitted, at: dateti
     return {"state": state, "drafts": _without(partnership, event.by)}
 
 
+def _asked(partnership: Partnership, event: TerminationDecisionRequested, _: datetime) -> Fields:
+    return {"state": state_of(partnership, PendingDecision).but(decide_by=event.decide_by)}
+
+
 def _escalated(partnership: Partnership, _: TerminationEscalated, __: datetime) -> Fields:
     return {"state": state_of(partnership, PendingDecision, Stalled).but(escalated=True)}
 
 
 def _approved(partnership: Partnership, event: TerminationApproved, _: datetime) -> Fields:
-    """The end is certain: no draft is needed any longer."""
-    state = state_of(partnership, PendingDecision)
+    """The end is certain, or certain for an earlier date."""
+    state = partnership.state
+    if not isinstance(state, PendingDecision | InNotice):
+        raise ValueError(f"this cannot happen to a partnership that is {state.status}")  # noqa: TRY004
     case = state.case.but(billing_mode=event.billing_mode, ends_at=event.ends_at)
     return {"state": InNotice(case=case, before=state.before), "drafts": {}}
 
 
-def _back(partnership: Partnership, _: TerminationRejected | TerminationWithdrawn, __: datetime) -> Fields:
-    """What was waived stays for a draft that the other side has; it may have been meant for that."""
-    return {"state": living(partnership.state), "waived": partnership.waived if partnership.drafts else ()}
+def _back(partnership: Partnership, event: TerminationRejected | TerminationWithdrawn, _: datetime) -> Fields:
+    """What was waived stays for what goes on: a side's own request, or a draft. It may have been meant for that."""
+    state = partnership.state
+    if isinstance(state, Stalled) and state.own is not None:
+        taken_back = event.by == state.own.case.by
+        return {"state": state.but(own=None) if taken_back else state.own.but(before=state.before)}
+    return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
 
 
 def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) -> Fields:
     """By an agreement that is over there may be a case that nobody had asked for."""
-    state = partnership.state
+    state, overtaken = partnership.state, False
     if isinstance(state, Ending):
         case = state.case.but(by=event.by, category=event.category, ends_at=at, rules=event.rules)
+        overtaken = event.by != state.case.by and isinstance(state, PendingDecision | InNotice)
     else:
         case = TerminationCase(
             by=event.by,
@@ -167,8 +190,9 @@ def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) 
         items=event.items,
         recheck_at=event.recheck_at,
         escalate_at=event.escalate_at,
+        own=state if overtaken and isinstance(state, PendingDecision | InNotice) else None,
     )
-    return {"state": stalled, "drafts": {}}
+    return {"state": stalled}
 
 
 def _rechecked(partnership: Partnership, event: TerminationRechecked, _: datetime) -> Fields:
@@ -206,6 +230,7 @@ def _terminated(partnership: Partnership, event: PartnershipTerminated, at: date
         "drafts": {},
         "waived": (),
         "modification": None,
+        "restore": None,
         "agreement_ends_at": None,
     }
 
@@ -220,7 +245,7 @@ FOLDS_OF_END: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]] 
     VerificationCodeAccepted: _code_accepted,
     TerminationDraftDiscarded: _discarded,
     TerminationSubmitted: _submitted,
-    TerminationDecisionRequested: no_change,
+    TerminationDecisionRequested: _asked,
     TerminationEscalated: _escalated,
     TerminationApproved: _approved,
     TerminationRejected: _back,

@@ -64,6 +64,7 @@ def first_of(subject: str, event: InvitationSent, at: datetime, sequences: dict[
             reserved=event.rules.reserves,
             reminders=passed,
             opened_by=event.customer_id if known else None,
+            consent_version=event.consent_version,
             switch_from_partner_id=event.switch_from_partner_id,
         ),
         open_keys=offer_keys(event.partner_id, event.customer_id, offer.email),
@@ -96,7 +97,8 @@ def _verified(partnership: Partnership, event: IdentityVerified, _: datetime) ->
         "customer_id": event.customer_id,
         "linked": True,
         "open_keys": offer_keys(partnership.partner_id, event.customer_id, partnership.offer.email),
-        "state": state_of(partnership, Invited).but(stage=event.stage),
+        # Whoever came in by the link before is a stranger now.
+        "state": state_of(partnership, Invited).but(stage=event.stage, opened_by=event.customer_id),
     }
 
 
@@ -111,8 +113,9 @@ def _accepted(partnership: Partnership, __: InvitationAccepted, ___: datetime) -
 
 
 def _switching(partnership: Partnership, event: SwitchStarted, _: datetime) -> Fields:
-    """Meanwhile the place in the quota is reserved, whatever the policy says of offers."""
-    offer = state_of(partnership, Invited).but(reserved=True)
+    """Meanwhile the place in the quota is reserved, whatever the policy says of offers; one's own customer has one."""
+    offer = state_of(partnership, Invited)
+    offer = offer.but(reserved=offer.reserved or event.from_partner_id != partnership.partner_id)
     return {"state": Switching(switch_id=event.switch_id, offer=offer, overdue_at=event.overdue_at)}
 
 
@@ -121,7 +124,8 @@ def _overdue(partnership: Partnership, _: SwitchOverdue, __: datetime) -> Fields
 
 
 def _aborted(partnership: Partnership, event: SwitchAborted, _: datetime) -> Fields:
-    return {"state": state_of(partnership, Switching).offer.but(stage=event.stage)}
+    offer = state_of(partnership, Switching).offer
+    return {"state": offer.but(stage=event.stage, reserved=offer.rules.reserves)}
 
 
 def _declined(partnership: Partnership, event: InvitationDeclined, at: datetime) -> Fields:

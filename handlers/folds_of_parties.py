@@ -98,8 +98,8 @@ def _identity(customer: Customer, event: IdentityVerified, _: str, __: datetime)
     identity = event.private or Identity()
     return {
         "legal_name": identity.legal_name,
-        "registered_email": identity.registered_email,
-        "registered_phone": identity.registered_phone or customer.registered_phone,
+        "registered_email": identity.registered_email.strip() or customer.registered_email,
+        "registered_phone": identity.registered_phone.strip() or customer.registered_phone,
         "admin_contact": identity.admin_contact,
         "kind": identity.kind,
         "partnerships": customer.partnerships + 1,
@@ -110,14 +110,14 @@ def _offered(customer: Customer, event: InvitationSent, _: str, __: datetime) ->
     return {"partnerships": customer.partnerships + 1} if event.by == "customer" else {}
 
 
-def _bound(_: Customer, event: PartnershipBound, subject: str, __: datetime) -> dict[str, Any]:
+def _bound(_: Customer, event: PartnershipBound, subject: str, at: datetime) -> dict[str, Any]:
     live = Live(partnership_id=subject, partner_id=event.partner_id, model=event.model)
-    return {"live": live, "billing_mode": "partner"}
+    return {"live": live, "bound_at": at, "billing_mode": "partner", "billing_partner_id": event.partner_id}
 
 
-def _reactivated(_: Customer, event: PartnershipReactivated, subject: str, __: datetime) -> dict[str, Any]:
+def _reactivated(_: Customer, event: PartnershipReactivated, subject: str, at: datetime) -> dict[str, Any]:
     live = Live(partnership_id=subject, partner_id=event.partner_id, model=event.model)
-    return {"live": live, "billing_mode": "partner"}
+    return {"live": live, "bound_at": at, "billing_mode": "partner", "billing_partner_id": event.partner_id}
 
 
 def _switching(_: Customer, event: SwitchStarted, subject: str, __: datetime) -> dict[str, Any]:
@@ -142,10 +142,21 @@ def _used(customer: Customer, event: TerminationSubmitted | PartnershipTerminate
     """R62: one more request counts; one that the platform had granted is used up."""
     changes: dict[str, Any] = {}
     if event.counted:
-        changes["submissions"] = (*customer.submissions, at)[-SUBMISSIONS_MAX:]
+        known = customer.submissions_of(event.by, event.partner_id)
+        changes |= _submissions(customer, event, (*known, at)[-SUBMISSIONS_MAX:])
     if event.extra_used:
         changes["extra_requests"] = max(0, customer.extra_requests - 1)
     return changes
+
+
+def _submissions(
+    customer: Customer,
+    event: TerminationSubmitted | PartnershipTerminated | TerminationRejected | TerminationWithdrawn,
+    submissions: tuple[datetime, ...],
+) -> dict[str, Any]:
+    if event.by != "partner":
+        return {"submissions": submissions}
+    return {"partners_submissions": customer.partners_submissions | {event.partner_id: submissions}}
 
 
 def _stalled(_: Customer, __: TerminationStalled, ___: str, ____: datetime) -> dict[str, Any]:
@@ -155,9 +166,9 @@ def _stalled(_: Customer, __: TerminationStalled, ___: str, ____: datetime) -> d
 def _back(
     customer: Customer, event: TerminationRejected | TerminationWithdrawn, _: str, __: datetime
 ) -> dict[str, Any]:
-    changes: dict[str, Any] = {"waits_on_facts": False}
+    changes: dict[str, Any] = {"waits_on_facts": event.stage == "stalled"}
     if event.uncounted:
-        changes["submissions"] = customer.submissions[:-1]
+        changes |= _submissions(customer, event, customer.submissions_of(event.by, event.partner_id)[:-1])
     if event.extra_returned:
         changes["extra_requests"] = customer.extra_requests + 1
     return changes
@@ -167,16 +178,30 @@ def _left(customer: Customer, event: PartnershipTerminated, _: str, at: datetime
     """The customer is free, or with the successor: a switch hands it over and never leaves it without (R27)."""
     to = event.successor
     live = to and Live(partnership_id=to.partnership_id, partner_id=to.partner_id, model=to.model)
-    return _used(customer, event, at) | {"live": live, "billing_mode": event.billing_mode, "waits_on_facts": False}
+    return _used(customer, event, at) | {
+        "live": live,
+        "billing_mode": event.billing_mode,
+        "billing_partner_id": event.partner_id if event.billing_mode == "partner" else None,
+        "waits_on_facts": False,
+    }
 
 
 def _purged(customer: Customer, event: PersonalDataPurged, _: str, __: datetime) -> dict[str, Any]:
-    """With its last partnership the customer goes; when it asked for ends is no personal data, and goes on to count."""
+    """With its last partnership the customer goes. What counts for R62, and who bills it, is not personal: it stays."""
     left = customer.partnerships - 1 if event.was_linked else customer.partnerships
     if not event.customer_gone:
         return {"partnerships": left}
     blank = Customer(id=customer.id)
-    kept = {"id", "rev", "sequences", "submissions", "extra_requests"}
+    kept = {
+        "id",
+        "rev",
+        "sequences",
+        "submissions",
+        "partners_submissions",
+        "extra_requests",
+        "billing_mode",
+        "billing_partner_id",
+    }
     return {name: value for name, value in blank.__dict__.items() if name not in kept}
 
 

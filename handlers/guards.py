@@ -7,9 +7,9 @@ from contracts.base import to_milliseconds
 from contracts.events.facts import QuotaUpdated
 from contracts.message import Actor, Party
 from contracts.rejections import RejectionCode
-from contracts.terms import Side
+from contracts.terms import Side, other_side
 from handlers.decision import Rejected
-from handlers.documents import Customer, Partner, Partnership, other_side
+from handlers.documents import Customer, Partner, Partnership
 from handlers.states import Expired, Purged, Switching, Terminated
 
 SIDES: dict[Party, Side] = {Party.PARTNER: "partner", Party.CUSTOMER: "customer"}
@@ -90,6 +90,7 @@ QuotaCause = Literal[
     "invitation_sent",
     "invitation_closed",
     "switch_started",
+    "switch_aborted",
     "partnership_bound",
     "partnership_terminated",
     "partnership_reactivated",

@@ -12,21 +12,12 @@ from contracts.events.invitation import (
     PartnershipStatusChecked,
     SwitchPrompted,
 )
-from contracts.events.notice import TokenRequest
 from contracts.rejections import RejectionCode
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Partnership
 from handlers.guards import not_allowed, quota_updated
 from handlers.scene import Ids, Scene
 from handlers.states import Invited
 from handlers.tokens import INVITATION
-
-
-def link(partnership: Partnership) -> TokenRequest | None:
-    """The secret in the invitation's link (R17). Sent again it is another one, and the old one is void."""
-    if not isinstance(partnership.state, Invited):
-        return None
-    return TokenRequest(purpose=INVITATION, subject=partnership.id, number=partnership.state.links)
 
 
 def open_invitation(scene: Scene, command: OpenInvitation) -> Decision:
@@ -51,7 +42,7 @@ def record_identity_verification(scene: Scene, command: RecordIdentityVerificati
         return expired
     if not command.passed:
         return _verification_failed(scene, state)
-    if refusal := _mismatch(scene, command) or duplicate(scene.open_offers, scene.id):
+    if refusal := _mismatch(scene, command) or _nameless(scene, command) or duplicate(scene.open_offers, scene.id):
         return refusal
     customer_id, live = command.customer_id, scene.customer.live if scene.customer else None
     ids = Ids(partner_id=scene.partner.id, customer_id=customer_id)
@@ -77,12 +68,19 @@ def _identity(command: RecordIdentityVerification) -> Identity:
 def _verification_failed(scene: Scene, state: Invited) -> Decision:
     """Too many failures expire the invitation, and its place in the quota is free again."""
     failures = state.failed_attempts + 1
-    left = max(0, scene.policy.identity_attempts - failures)
+    left = max(0, (state.rules.identity_attempts or scene.policy.identity_attempts) - failures)
     failed = IdentityVerificationFailed(**scene.ids, failed_attempts=failures, attempts_left=left)
     if left:
         return Accepted((failed,))
     expired = InvitationExpired(**scene.ids, cause="verification_exhausted")
     return Accepted((failed, expired, *place_given_back(scene, state)))
+
+
+def _nameless(scene: Scene, command: RecordIdentityVerification) -> Rejected | None:
+    """R77: what concerns the customer alone goes to its registered address, so there must be one."""
+    if command.registered_email.strip() or (scene.customer and scene.customer.registered_email):
+        return None
+    return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": ["registered_email"]})
 
 
 def _mismatch(scene: Scene, command: RecordIdentityVerification) -> Rejected | None:

@@ -13,7 +13,7 @@ from contracts.events.facts import CustomerStandingRecorded, ExtraRequestGranted
 from contracts.events.invitation import IdentityVerified
 from contracts.events.notice import NoticeSent
 from contracts.events.partnership import Why
-from contracts.message import Event
+from contracts.message import Event, Party
 from contracts.rejections import CommandAnswered, CommandRejected, RejectionCode
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.guards import no_reason, not_allowed
@@ -35,8 +35,10 @@ def request_export(scene: Scene, command: RequestDataExport) -> Decision:
 
 
 def record_export(scene: Scene, command: RecordDataExport) -> Decision:
-    """R97: the customer is told where it finds its data."""
+    """R97: the customer is told where it finds its data. The platform gives up what no system answers."""
     export = scene.partnership.export
+    if command.actor.kind is Party.PLATFORM and command.outcome != "failed":
+        return Rejected(RejectionCode.NOT_AUTHORIZED, {"parties": [Party.SYSTEM.value]})
     if export is None or export.state != "requested":
         return not_allowed(scene.partnership)
     recorded = DataExportRecorded(

@@ -2,20 +2,22 @@
 
 from contracts.events.notice import NoticeSent, TokenRequest
 from contracts.templates import TemplateName
+from contracts.terms import Side
 from handlers.documents import Customer, Partner, Partnership, Told
-from handlers.invitation import link
-from handlers.verification import secret_code
+from handlers.tokens import CODE, INVITATION, INVITATIONS, secret_of
 
 CHANNEL = "platform_email"
 """For all but invitations, whose channel their sender chooses (R19), and codes (R77)."""
 CONSOLE = "console_message"
 """How the platform's own people are told."""
 SMS = "sms"
+LINK = "console_link"
+"""For who has an account, as the console."""
 
 
 def channel_of(partnership: Partnership, customer: Customer | None, template: TemplateName) -> str:
     """R19, R77: a code goes as a text message, where a phone is registered."""
-    if template in ("invitation", "invitation_reminder"):
+    if template in INVITATIONS:
         return partnership.offer.channel
     has_phone = customer is not None and customer.registered_phone
     return SMS if template == "verification_code" and has_phone else CHANNEL
@@ -39,7 +41,7 @@ def to_partner(
         template=template,
         language=partner.language,
         params=_named(partner, partnership, params),
-        token=_token(partnership, template) if template == "verification_code" else None,
+        token=_token(partnership, "partner", template) if template == "verification_code" else None,
     )
 
 
@@ -52,15 +54,14 @@ def to_customer(
     notice_id: str,
     channel: str,
 ) -> NoticeSent:
-    """To the registered address once there is one; an invitation always to the one that it was made for.
+    """To the registered address once it is known who the company is; an invitation always to the one it was made for.
 
     A code never goes to an address of the offer's: the partner can change that.
     """
     offer = partnership.offer
-    known = customer if template not in ("invitation", "invitation_reminder") else None
     registered, offered = "", offer.phone if channel == SMS else offer.email
-    if known is not None:
-        registered = known.registered_phone if channel == SMS else known.registered_email
+    if customer is not None and partnership.linked and template not in INVITATIONS:
+        registered = customer.registered_phone if channel == SMS else customer.registered_email
     return NoticeSent(
         notice_id=notice_id,
         party="customer",
@@ -70,7 +71,7 @@ def to_customer(
         template=template,
         language=offer.language,
         params=_named(partner, partnership, params),
-        token=_token(partnership, template),
+        token=_token(partnership, "customer", template),
     )
 
 
@@ -98,10 +99,12 @@ def again(
     return to_customer(partner, partnership, customer, told.template, told.params, notice_id, channel)
 
 
-def _token(partnership: Partnership, template: TemplateName) -> TokenRequest | None:
-    if template in ("invitation", "invitation_reminder"):
-        return link(partnership)
-    return secret_code(partnership.id, partnership.codes) if template == "verification_code" else None
+def _token(partnership: Partnership, party: Side, template: TemplateName) -> TokenRequest | None:
+    number = secret_of(partnership, party, template)
+    if number is None:
+        return None
+    purpose = INVITATION if template in INVITATIONS else CODE
+    return TokenRequest(purpose=purpose, subject=partnership.id, number=number)
 
 
 def _named(partner: Partner, partnership: Partnership, params: dict[str, str]) -> dict[str, str]:

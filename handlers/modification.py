@@ -13,9 +13,9 @@ from contracts.events.upkeep import (
 )
 from contracts.message import Actor, Party
 from contracts.rejections import RejectionCode
-from contracts.terms import Side
+from contracts.terms import Side, other_side
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Modification, other_side
+from handlers.documents import Modification
 from handlers.guards import in_days, no_reason, not_allowed, not_the_turn_of, own_side
 from handlers.invitation import expired_by
 from handlers.scene import Scene

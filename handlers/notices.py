@@ -10,6 +10,7 @@ from contracts.events.billing import (
     FinalBillConfirmed,
     FinalBillDisputed,
     FinalBillRecorded,
+    FinalBillWaived,
     RefundRequested,
 )
 from contracts.events.binding import (
@@ -52,6 +53,7 @@ from contracts.events.termination import (
     TerminationDraftDiscarded,
     TerminationDrafted,
     TerminationEscalated,
+    TerminationRechecked,
     TerminationRejected,
     TerminationStalled,
     TerminationSubmitted,
@@ -71,12 +73,12 @@ from contracts.events.upkeep import (
 )
 from contracts.message import CommandMessage, Event
 from contracts.templates import TEMPLATES, TemplateName
-from contracts.terms import Initiator
-from handlers.documents import Customer, Documents, Partner, Partnership, other_side
+from contracts.terms import Initiator, other_side
+from handlers.documents import Customer, Documents, Partner, Partnership, decider
 from handlers.letters import CHANNEL, channel_of, to_customer, to_partner, to_platform
 from handlers.states import Ending, Invited
 
-Parties = Callable[[Event, Partnership], tuple[Initiator, ...]]
+Parties = Callable[[Event, Partnership, Partner], tuple[Initiator, ...]]
 
 
 class Notice(NamedTuple):
@@ -94,44 +96,61 @@ class Notice(NamedTuple):
         return self.template if isinstance(self.template, str) else self.template(event)
 
 
-def _both(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+def _both(_: Event, __: Partnership, ___: Partner) -> tuple[Initiator, ...]:
     return ("partner", "customer")
 
 
-def _customer(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+def _customer(_: Event, __: Partnership, ___: Partner) -> tuple[Initiator, ...]:
     return ("customer",)
 
 
-def _platform(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+def _platform(_: Event, __: Partnership, ___: Partner) -> tuple[Initiator, ...]:
     return ("platform",)
 
 
-def _everybody(_: Event, __: Partnership) -> tuple[Initiator, ...]:
+def _everybody(_: Event, __: Partnership, ___: Partner) -> tuple[Initiator, ...]:
     return ("partner", "customer", "platform")
 
 
-def _receiver(_: Event, partnership: Partnership) -> tuple[Initiator, ...]:
+def _receiver(_: Event, partnership: Partnership, __: Partner) -> tuple[Initiator, ...]:
     state = partnership.state
     return (other_side(state.by),) if isinstance(state, Invited) else ()
 
 
-def _decider(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+def _reminded(event: Event, partnership: Partnership, partner: Partner) -> tuple[Initiator, ...]:
+    """Nobody is reminded of what would be refused."""
+    return _receiver(event, partnership, partner) if cast("InvitationReminded", event).told else ()
+
+
+def _decider(event: Event, _: Partnership, __: Partner) -> tuple[Initiator, ...]:
     return (cast("TerminationDecisionRequested", event).decider,)
 
 
-def _drafter(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+def _drafter(event: Event, _: Partnership, __: Partner) -> tuple[Initiator, ...]:
     """A draft is nobody else's business."""
     return (cast("TerminationDrafted", event).by,)
 
 
-def _concerned(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+def _concerned(event: Event, _: Partnership, __: Partner) -> tuple[Initiator, ...]:
     return cast("BlockWaived", event).concerned
 
 
-def _asked_back(event: Event, _: Partnership) -> tuple[Initiator, ...]:
+def _asked_back(event: Event, _: Partnership, __: Partner) -> tuple[Initiator, ...]:
     """Both, and the platform where it has to agree."""
     asked = "platform" in cast("ReactivationRequested", event).awaiting
     return ("partner", "customer", "platform") if asked else ("partner", "customer")
+
+
+def _asked_to_answer(event: Event, _: Partnership, partner: Partner) -> tuple[Initiator, ...]:
+    """Both, and the platform where it is its turn."""
+    by = cast("ModificationProposed | ModificationCountered", event).by
+    return ("partner", "customer", "platform") if decider(by, partner) == "platform" else ("partner", "customer")
+
+
+def _of_activation(event: Event, _: Partnership, __: Partner) -> tuple[Initiator, ...]:
+    """Where it failed nobody waits for it any more, so the platform hears of it now (R31)."""
+    failed = cast("ActivationRecorded", event).outcome == "failed"
+    return ("partner", "customer", "platform") if failed else ("partner", "customer")
 
 
 def _activation(event: Event) -> TemplateName:
@@ -151,6 +170,11 @@ def _exported(event: Event) -> TemplateName:
     return "data_exported" if cast("DataExportRecorded", event).outcome == "done" else "data_export_failed"
 
 
+def _rechecked(event: Event) -> TemplateName | None:
+    """Only where something else stands in the way than before."""
+    return "termination_stalled" if cast("TerminationRechecked", event).changed else None
+
+
 def _step(event: Event) -> TemplateName | None:
     """The platform has it tried again, or does without."""
     return "closing_step_failed" if cast("ClosingStepRecorded", event).outcome == "failed" else None
@@ -159,24 +183,24 @@ def _step(event: Event) -> TemplateName | None:
 NOTICES: dict[type[Event], Notice] = {
     InvitationSent: Notice("invitation", _receiver),
     InvitationResent: Notice("invitation", _receiver),
-    InvitationReminded: Notice("invitation_reminder", _receiver),
+    InvitationReminded: Notice("invitation_reminder", _reminded),
     InvitationDeclined: Notice("invitation_declined", _both),
     InvitationCancelled: Notice("invitation_cancelled", _both),
     InvitationExpired: Notice("invitation_expired", _both),
     PartnershipBound: Notice("partnership_bound", _both),
-    ActivationRecorded: Notice(_activation, _both),
+    ActivationRecorded: Notice(_activation, _of_activation),
     ActivationOverdue: Notice("activation_overdue", _platform),
     PartnershipSuspended: Notice("partnership_suspended", _both),
     PartnershipResumed: Notice("partnership_resumed", _both),
-    PartnershipAgreementUpdated: Notice("agreement_updated", _both),
+    PartnershipAgreementUpdated: Notice("agreement_updated", _customer),
     SwitchStarted: Notice("switch_started", _both),
     SwitchOverdue: Notice("switch_overdue", _platform),
     SwitchAborted: Notice("switch_aborted", _both),
     PermissionsConfigured: Notice("permissions_configured", _both),
     CustomerInfoUpdated: Notice("customer_info_updated", _both),
     ContactsAssigned: Notice("contacts_assigned", _both),
-    ModificationProposed: Notice("modification_proposed", _both),
-    ModificationCountered: Notice("modification_countered", _both),
+    ModificationProposed: Notice("modification_proposed", _asked_to_answer),
+    ModificationCountered: Notice("modification_countered", _asked_to_answer),
     ModificationApplied: Notice("modification_applied", _both),
     ModificationDeclined: Notice("modification_declined", _both),
     ModificationLapsed: Notice("modification_lapsed", _both),
@@ -191,8 +215,9 @@ NOTICES: dict[type[Event], Notice] = {
     TerminationEscalated: Notice("termination_escalated", _everybody),
     TerminationApproved: Notice("termination_approved", _both),
     TerminationRejected: Notice("termination_rejected", _both),
-    TerminationWithdrawn: Notice("termination_withdrawn", _both),
+    TerminationWithdrawn: Notice("termination_withdrawn", _both, besides=True),
     TerminationStalled: Notice("termination_stalled", _both),
+    TerminationRechecked: Notice(_rechecked, _both),
     BlockWaived: Notice("block_waived", _concerned),
     PartnershipTerminated: Notice("partnership_terminated", _both),
     ClosingStepRecorded: Notice(_step, _platform),
@@ -200,7 +225,8 @@ NOTICES: dict[type[Event], Notice] = {
     ClosingCompleted: Notice("closing_completed", _both),
     FinalBillRecorded: Notice("final_bill_recorded", _customer),
     FinalBillConfirmed: Notice("final_bill_confirmed", _both, besides=True),
-    FinalBillDisputed: Notice("final_bill_disputed", _both),
+    FinalBillWaived: Notice("final_bill_waived", _customer, besides=True),
+    FinalBillDisputed: Notice("final_bill_disputed", _everybody),
     DisputeResolved: Notice("dispute_resolved", _both),
     RefundRequested: Notice("refund_requested", _customer, besides=True),
     DataExportRecorded: Notice(_exported, _customer),
@@ -214,7 +240,9 @@ NOTICES: dict[type[Event], Notice] = {
 # --------------------------------------------------------------------------------------------------------- the telling
 
 
-def notices(documents: Documents, events: tuple[Event, ...], message: CommandMessage) -> tuple[NoticeSent, ...]:
+def notices(
+    documents: Documents, events: tuple[Event, ...], message: CommandMessage, now: datetime
+) -> tuple[NoticeSent, ...]:
     """What the parties are told of one decision. Each hears of its last event only: the one that matters now."""
     partner, partnership = documents.partner, documents.partnership
     if partner is None or partnership is None:
@@ -222,11 +250,11 @@ def notices(documents: Documents, events: tuple[Event, ...], message: CommandMes
     said: dict[str, tuple[Initiator, TemplateName, Event]] = {}
     for event in events:
         if (notice := NOTICES.get(type(event))) and (template := notice.name(event)):
-            for party in notice.parties(event, partnership):
+            for party in notice.parties(event, partnership, partner):
                 key = f"{message.id}:{party}:{template}" if notice.besides else f"{message.id}:{party}"
                 said[key] = (party, template, event)
     return tuple(
-        _notice(partner, partnership, documents.customer, party, template, event, notice_id)
+        _notice(partner, partnership, documents.customer, party, template, event, notice_id, now)
         for notice_id, (party, template, event) in said.items()
     )
 
@@ -239,8 +267,11 @@ def _notice(
     template: TemplateName,
     event: Event,
     notice_id: str,
+    now: datetime,
 ) -> NoticeSent:
-    given = _given(partnership, customer, event)
+    given = _given(partnership, customer, event, now)
+    if template == "switch_aborted" and party == "partner":
+        given["items"] = ""  # what the customer has to clear with its other partner is not this one's business
     params = {name: _text(given.get(name, "")) for name in TEMPLATES[template] if name != "token"}
     if party == "partner":
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
@@ -250,21 +281,33 @@ def _notice(
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _given(partnership: Partnership, customer: Customer | None, event: Event) -> dict[str, Any]:
+def _given(partnership: Partnership, customer: Customer | None, event: Event, now: datetime) -> dict[str, Any]:
     """The fields of the rules that it goes by, of the event's private part, and of the event, which go first."""
-    fields, state = event.__dict__, partnership.state
+    fields = event.__dict__
     private, draft = fields.get("private"), partnership.drafts.get(fields.get("by", ""))
-    rules = draft.rules if draft else state.case.rules if isinstance(state, Ending) else None
-    return {**_cycle(customer), **(dict(rules) if rules else {}), **(private.__dict__ if private else {}), **fields}
+    given = _known(partnership, customer, now)
+    if draft:
+        given |= dict(draft.rules)
+    return {**given, **(private.__dict__ if private else {}), **fields}
 
 
-def _cycle(customer: Customer | None) -> dict[str, datetime]:
-    """R101."""
-    cycle = customer.billing_cycle if customer else None
-    return {"cycle_starts_at": cycle.starts_at, "cycle_ends_at": cycle.ends_at} if cycle else {}
+def _known(partnership: Partnership, customer: Customer | None, now: datetime) -> dict[str, Any]:
+    """What a text may need that its event does not say."""
+    state, bill = partnership.state, partnership.bill
+    known: dict[str, Any] = {"currency": bill.currency} if bill else {}
+    if isinstance(state, Invited):
+        known["expires_at"] = state.expires_at
+    if isinstance(state, Ending):
+        case = state.case
+        known |= {**dict(case.rules), "by": case.by, "category": case.category, "ends_at": case.ends_at}
+        known["reason"] = case.details.reason
+    cycle = customer.cycle_at(now) if customer else None
+    return known | {"cycle_starts_at": cycle.starts_at, "cycle_ends_at": cycle.ends_at} if cycle else known
 
 
 def _text(value: object) -> str:
+    if value is None:
+        return ""
     if isinstance(value, datetime):
         return to_milliseconds(value)
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -39,6 +39,8 @@ def invite(documents: Documents, message: CommandMessage, command: InviteCustome
     partner, policy = documents.partner, context.policy
     if partner is None:
         return Rejected(RejectionCode.NOT_FOUND, {"partner_id": message.partner_id})
+    if message.subject == partner.id:  # its events would be counted among the partner's own
+        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"malformed": ["subject"]})
     if documents.partnership is not None:
         if documents.partnership.partner_id != partner.id:
             return Rejected(RejectionCode.NOT_FOUND, {"partnership_id": message.subject})
@@ -63,32 +65,40 @@ def _by_partner(partner: Partner, customer: Customer | None, command: InviteCust
     policy = context.policy
     if customer is not None and (refusal := _may_not_be_invited(customer, partner, policy)):
         return refusal
-    if refusal := no_room(partner):
+    # One's own customer has its place already (C1).
+    own = customer is not None and customer.live is not None and customer.live.partner_id == partner.id
+    if not own and (refusal := no_room(partner)):
         return refusal
-    sent = _sent(partner, command, context, "partner")
-    if not policy.reserve_on_invite:
+    reserves = policy.reserve_on_invite and not own
+    sent = _sent(partner, command, context, "partner", reserves=reserves)
+    if not reserves:
         return Accepted((sent,))
     return Accepted((sent, quota_updated(partner, "invitation_sent", reserved=+1)))
 
 
-def _by_customer(partner: Partner, customer: Customer | None, command: InviteCustomer, context: Context) -> Decision:
+def _by_customer(  # noqa: PLR0911 - a line for each rule
+    partner: Partner, customer: Customer | None, command: InviteCustomer, context: Context
+) -> Decision:
     """C12: a known customer offers itself. Who it is, is known; it consents, and confirms its switch, by offering."""
     if customer is None:
         return Rejected(RejectionCode.NOT_FOUND, {"customer_id": command.customer_id})
+    if not customer.registered_email:  # known by what was reported, and never verified (R21)
+        return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"customer_id": customer.id})
     if command.consent_version != context.policy.consent_version:
         return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": context.policy.consent_version})
     if refusal := _may_not_be_invited(customer, partner, context.policy) or unfit(customer, must_be_known=True):
         return refusal
     if customer.live is not None and not command.switch_confirmed:
         return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": customer.live.partner_id})
-    sent = _sent(partner, command, context, "customer")
+    sent = _sent(partner, command, context, "customer", reserves=False)
+    sent = sent.but(consent_version=command.consent_version)
     if customer.live is None:
         return Accepted((sent.but(stage="verified"),))
     left = customer.live.partner_id
     return Accepted((sent.but(stage="switch_prompted", switch_confirmed=True, switch_from_partner_id=left),))
 
 
-def _sent(partner: Partner, command: InviteCustomer, context: Context, by: Side) -> InvitationSent:
+def _sent(partner: Partner, command: InviteCustomer, context: Context, by: Side, *, reserves: bool) -> InvitationSent:
     policy = context.policy
     return InvitationSent(
         partner_id=partner.id,
@@ -98,7 +108,7 @@ def _sent(partner: Partner, command: InviteCustomer, context: Context, by: Side)
         model=command.model,
         standards_version=policy.standards_version,
         expires_at=in_days(context.now, policy.invitation_days),
-        rules=policy.offer_rules(reserves=by == "partner" and policy.reserve_on_invite),
+        rules=policy.offer_rules(reserves=reserves),
         private=_details(command),
     )
 

@@ -37,7 +37,7 @@ def outcome(documents: Documents, message: CommandMessage, context: Context) -> 
         return Outcome(documents, rejection=rejection(decision, message))
     stamped: list[StampedEvent] = []
     after = _carry_out(documents, decision.events, message, context, stamped)
-    after = _carry_out(after, notices(after, decision.events, message), message, context, stamped)
+    after = _carry_out(after, notices(after, decision.events, message, context.now), message, context, stamped)
     return Outcome(_revised(documents, after), tuple(stamped), decision.internal)
 
 

@@ -2,13 +2,13 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
-from contracts.agreement import CaseRules, Characters, Days, OfferRules, Overrides, Sides
+from contracts.agreement import REMINDERS_MAX, CaseRules, Characters, Days, OfferRules, Overrides, Sides
 from contracts.base import Contract, ShortText
 from contracts.blocks import BlockItem
 from contracts.message import Role
-from contracts.terms import Category, Initiator, Model, Refund, Side
+from contracts.terms import Category, Initiator, Model, Refund, Side, other_side
 from contracts.warnings import WARNING_VERSION
 
 Hours = Annotated[int, Field(ge=0, le=8784)]
@@ -52,6 +52,10 @@ CHECKS: dict[Model, dict[Side, tuple[BlockItem, ...]]] = {
 }
 
 
+def _descending(days: tuple[int, ...]) -> tuple[int, ...]:
+    return tuple(sorted(set(days), reverse=True))
+
+
 class Policy(Contract):
     """One version of the policy. What has begun keeps the values that it began with (contracts/agreement.py)."""
 
@@ -73,7 +77,7 @@ class Policy(Contract):
     """R26: the terms that a customer consents to when it accepts."""
     invitation_days: Days = 30
     """How long an invitation can be accepted."""
-    reminder_days: tuple[Days, ...] = (7, 1)
+    reminder_days: Annotated[tuple[Days, ...], Field(max_length=REMINDERS_MAX), AfterValidator(_descending)] = (7, 1)
     """So many days before an invitation expires."""
     resends_max: Days = 3
     """How often it may be sent again."""
@@ -135,13 +139,13 @@ class Policy(Contract):
     """C6: what stands in the way, by model and by who asks."""
     plans_of: Sides = ("partner",)
     """C11: who gives a migration plan and an alternative service."""
-    draft_days: Days = 7
+    draft_days: Annotated[int, Field(ge=1, le=366)] = 7
     """So long an unconfirmed request may wait; then it lapses and does not count."""
     warning_version: ShortText = WARNING_VERSION
     """R92: of the warnings that have to be read; a stale one is refused."""
     code_of: dict[Model, Sides] = CODES
     """R77: who enters a code. Where customer service acts, always."""
-    code_minutes: Minutes = 5
+    code_minutes: Annotated[int, Field(ge=1, le=10080)] = 5
     """R77: how long a code is valid."""
     code_attempts: Annotated[int, Field(ge=1, le=100)] = 5
     """R77: after so many wrong codes in a row, of whichever requests, no code is accepted for a while."""
@@ -151,7 +155,7 @@ class Policy(Contract):
     """R77: how many codes one request may send for."""
     stalled_days: Days = 30
     """A termination that is blocked for so long is decided by the platform."""
-    recheck_hours: Hours = 24
+    recheck_hours: Annotated[int, Field(ge=1, le=8784)] = 24
     """How often a blocked one is looked at again."""
     initiators_card_hidden: bool = True
     """R123, C5: whether the end hides the card of who asked for it."""
@@ -194,6 +198,7 @@ class Policy(Contract):
             resends_max=self.resends_max,
             reminder_days=self.reminder_days,
             purge_days=self.offer_purge_days,
+            identity_attempts=self.identity_attempts,
         )
 
     def case_rules(self, model: Model, by: Side, *, assisted: bool = False) -> CaseRules:
@@ -214,4 +219,7 @@ class Policy(Contract):
             bill_confirmation_days=self.bill_confirmation_days,
             reactivation_needs_both=self.reactivation_needs_both,
             reactivation_fee=self.reactivation_fee,
+            silence=self.silence[other_side(by)],
+            requests_counted=self.requests_counted,
+            initiators_card_hidden=self.initiators_card_hidden,
         )

@@ -15,12 +15,12 @@ from contracts.events.closing import (
 from contracts.events.partnership import Why
 from contracts.message import Event, Party
 from contracts.rejections import RejectionCode
-from contracts.terms import Initiator
+from contracts.terms import Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, other_side
+from handlers.documents import Customer
 from handlers.guards import no_room, not_allowed, own_side, partner_may_bind, quota_updated, unfit
 from handlers.scene import Scene
-from handlers.states import Purged, Terminated
+from handlers.states import Purged, Reactivation, Terminated
 
 VIOLATIONS = ("account_violation", "policy_violation")
 """R39, R40: after these the platform is asked too, as where it had suspended the partnership."""
@@ -53,6 +53,7 @@ def request(scene: Scene, command: RequestReactivation) -> Decision:
         awaiting=awaiting,
         answer_by=state.retained_until,
         fee_reference=command.fee_reference,
+        consent_version=command.consent_version,
     )
     return Accepted((requested, *(() if awaiting else _reactivated(scene, state, customer))))
 
@@ -63,14 +64,15 @@ def answer(scene: Scene, command: AnswerReactivation) -> Decision:  # noqa: PLR0
     if not isinstance(state, Terminated) or state.reactivation is None or customer is None:
         return Rejected(RejectionCode.REACTIVATION_NOT_OPEN, {"status": scene.partnership.state.status})
     who: Initiator = "platform" if command.actor.kind is Party.PLATFORM else own_side(command.actor)
-    if who not in state.reactivation.awaiting:
+    taken_back = who == state.reactivation.by and command.answer == "decline"
+    if who not in state.reactivation.awaiting and not taken_back:
         return Rejected(RejectionCode.NOT_YOUR_TURN, {"awaiting": list(state.reactivation.awaiting)})
     if refusal := _over(scene, state):
         return refusal
     if command.answer == "decline":
         why = Why(reason=command.reason or "")
         return Accepted((ReactivationDeclined(**scene.ids, stage=state.stage, private=why),))
-    if who != "platform" and (refusal := _stale(scene, command.consent_version)):
+    if refusal := _outdated(scene, state.reactivation, customer, command, who):
         return refusal
     left = tuple(other for other in state.reactivation.awaiting if other != who)
     agreed = ReactivationAgreed(**scene.ids, stage=state.stage, who=who, awaiting=left)
@@ -99,6 +101,19 @@ def _stale(scene: Scene, consent_version: str | None) -> Rejected | None:
     return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": current})
 
 
+def _outdated(
+    scene: Scene, asked: Reactivation, customer: Customer, command: AnswerReactivation, who: Initiator
+) -> Rejected | None:
+    """By the terms of now, of who asked as well; and not once the customer has been another partner's meanwhile."""
+    if who != "platform" and (refusal := _stale(scene, command.consent_version)):
+        return refusal
+    if asked.consent_version is not None and (refusal := _stale(scene, asked.consent_version)):
+        return refusal
+    if asked.asked_at is not None and customer.bound_at is not None and customer.bound_at > asked.asked_at:
+        return Rejected(RejectionCode.REACTIVATION_NOT_OPEN, {"asked_at": to_milliseconds(asked.asked_at)})
+    return None
+
+
 def _fee_due(state: Terminated, command: RequestReactivation) -> Rejected | None:
     """R111: where the rules of the case ask for one."""
     if not state.rules.reactivation_fee or (command.fee_reference or "").strip():
@@ -110,7 +125,10 @@ def _may_not_come_back(scene: Scene, customer: Customer) -> Rejected | None:
     """The customer is free and fit, and the partner may bind it and has room."""
     if customer.live is not None or customer.switch is not None:
         return Rejected(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, {"bound": customer.live is not None})
-    return partner_may_bind(scene.partner, scene.now) or unfit(customer, must_be_known=True) or no_room(scene.partner)
+    refusal = no_room(scene.partner)
+    if refusal is not None and scene.message.data.actor.kind is Party.CUSTOMER:
+        refusal = Rejected(refusal.code)  # how many customers a partner has is its own business
+    return partner_may_bind(scene.partner, scene.now) or unfit(customer, must_be_known=True) or refusal
 
 
 def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[Event, ...]:
@@ -127,6 +145,7 @@ def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[E
         partner_id=partner.id,
         customer_id=customer.id,
         from_mode=customer.billing_mode,
+        from_partner_id=customer.billing_partner_id,
         to_mode="partner",
         to_partner_id=partner.id,
     )

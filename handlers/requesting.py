@@ -1,13 +1,27 @@
 """For which side a termination command is given: by one of its users, or by customer service for it (R82, R93, R94)."""
 
+from typing import TypeGuard
+
 from contracts.commands.termination import OnBehalf, RequestingCommand
 from contracts.message import Party, Route
 from contracts.rejections import RejectionCode
-from contracts.terms import Side
+from contracts.terms import Side, other_side
 from handlers.decision import Rejected
 from handlers.guards import own_side
 from handlers.scene import Scene
-from handlers.states import Draft
+from handlers.states import Draft, InNotice, PendingDecision, State
+
+Open = PendingDecision | InNotice
+
+
+def answers(state: State, side: Side) -> TypeGuard[Open]:
+    """Whether one's own request answers the other side's: approves it, or brings its end forward (R80, R113).
+
+    Not once both have agreed on it.
+    """
+    if not isinstance(state, Open) or state.case.by != other_side(side):
+        return False
+    return isinstance(state, PendingDecision) or not state.case.rules.needs_consent
 
 
 def side_of(scene: Scene, command: RequestingCommand) -> Side | Rejected:

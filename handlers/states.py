@@ -28,6 +28,8 @@ class Invited(Contract):
     links: Count = 1
     """How often it was sent; only the last link is valid."""
     reminders: Count = 0
+    consent_version: ShortText | None = None
+    """Of the customer, where it made the offer."""
     switch_from_partner_id: Id | None = None
     """The customer made the offer, and confirmed with it to leave this partner, and no other."""
 
@@ -174,6 +176,8 @@ class Stalled(Ending):
     recheck_at: Moment
     escalate_at: Moment
     escalated: bool = False
+    own: "PendingDecision | InNotice | None" = Field(default=None, discriminator="stage")
+    """A side's own request, which the agreement's end has overtaken: it goes on if the agreement does."""
 
 
 OpenCase = Annotated[PendingDecision | InNotice | Stalled, Field(discriminator="stage")]
@@ -189,6 +193,9 @@ class Reactivation(Contract):
     awaiting: tuple[Initiator, ...]
     answer_by: Moment
     fee_reference: ShortText | None = None
+    asked_at: Moment | None = None
+    consent_version: ShortText | None = None
+    """Of who asked."""
 
 
 class Terminated(Contract):

@@ -15,12 +15,12 @@ from contracts.terms import Side
 from handlers.blocks import blocked, limit_reached, uses_extra
 from handlers.consent import approved
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Customer, decider, other_side
+from handlers.documents import Customer, decider
 from handlers.ending import end_or_stall
 from handlers.guards import in_days, not_allowed
-from handlers.requesting import open_draft, side_of
+from handlers.requesting import Open, answers, open_draft, side_of
 from handlers.scene import Scene
-from handlers.states import Active, Draft, Ending, PendingDecision, Suspended, TerminationCase
+from handlers.states import Active, Draft, Ending, Suspended, TerminationCase
 
 
 def confirm(scene: Scene, command: ConfirmTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -39,6 +39,8 @@ def confirm(scene: Scene, command: ConfirmTermination) -> Decision:  # noqa: PLR
         return refusal
     needs_code = draft.rules.needs_code or command.route is not Route.SELF_SERVICE
     choice = command.billing_mode if side == "customer" else None
+    if draft.category == "direct_billing":  # R43
+        choice = "direct"
     confirmed = TerminationConfirmed(
         **scene.standing,
         by=side,
@@ -72,20 +74,22 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     state, customer = scene.partnership.state, scene.customer
     if customer is None:
         return not_allowed(scene.partnership)
-    if isinstance(state, PendingDecision) and state.case.by == other_side(side):
+    if answers(state, side):
         return approved(scene, customer, _by_both(scene, state, draft), "both_sides_asked", draft.billing_mode)
     if not isinstance(state, Active | Suspended):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
     counted = side in scene.policy.requests_of
-    if counted and (refusal := limit_reached(customer, scene.policy, scene.now)):
+    if counted and (refusal := limit_reached(customer, side, scene.partner.id, scene.policy, scene.now)):
         return refusal
     if items := scene.blocks(customer, draft.rules, draft.details):
         return blocked(items)
     return _submitted(scene, customer, side, draft, counted=counted)
 
 
-def _by_both(scene: Scene, state: PendingDecision, draft: Draft) -> PendingDecision:
-    """R113: both want it, so the earlier of the two ends is the end. Each alone would have had its own."""
+def _by_both(scene: Scene, state: Open, draft: Draft) -> Open:
+    """R113: the earlier of the two ends, where this side needs no consent (C2): alone it would have had its own."""
+    if draft.rules.needs_consent:
+        return state
     own = max(draft.end_at or scene.now, in_days(scene.now, draft.rules.notice_days))
     return state.but(case=state.case.but(ends_at=min(state.case.ends_at, own)))
 
@@ -100,7 +104,7 @@ def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, co
         route=scene.message.data.route,
         category=draft.category,
         counted=counted,
-        extra_used=counted and uses_extra(customer, scene.policy, now),
+        extra_used=counted and uses_extra(customer, side, scene.partner.id, scene.policy, now),
         decide_by=in_days(now, rules.decision_days) if rules.needs_consent else now,
         ends_at=ends_at,
         billing_mode=draft.billing_mode,

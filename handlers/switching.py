@@ -18,10 +18,10 @@ from handlers.ending import End, ended
 from handlers.guards import quota_updated
 from handlers.policy import Policy
 from handlers.scene import Scene
-from handlers.states import Active, Ending, Suspended
+from handlers.states import Active, Ending, Suspended, Switching
 
 
-def bound(scene: Scene, customer: Customer, from_partner_id: str | None, *, reserved: bool) -> tuple[Event, ...]:
+def bound(scene: Scene, customer: Customer, *, reserved: bool) -> tuple[Event, ...]:
     """R28 to R31, R57: the association, its place in the quota, and who bills from now on.
 
     A reserved place becomes a bound one, also above a limit that was lowered meanwhile.
@@ -40,7 +40,7 @@ def bound(scene: Scene, customer: Customer, from_partner_id: str | None, *, rese
             partner_id=partner_id,
             customer_id=customer.id,
             from_mode=customer.billing_mode,
-            from_partner_id=from_partner_id,
+            from_partner_id=customer.billing_partner_id,
             to_mode="partner",
             to_partner_id=partner_id,
         ),
@@ -97,8 +97,6 @@ def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
     switch = _standing(customer, command.switch_id)
     if customer is None or switch is None:
         return Accepted()
-    # Where the old side ended by itself before it could hand over, the old partner no longer bills.
-    from_partner_id = switch.from_partner_id if customer.live is not None else None
     completed = SwitchCompleted(
         partner_id=scene.partner.id,
         customer_id=customer.id,
@@ -106,7 +104,9 @@ def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
         from_partnership_id=switch.from_partnership_id,
         from_partner_id=switch.from_partner_id,
     )
-    return Accepted((*bound(scene, customer, from_partner_id, reserved=True), completed))
+    state = scene.partnership.state
+    reserved = not isinstance(state, Switching) or state.offer.reserved
+    return Accepted((*bound(scene, customer, reserved=reserved), completed))
 
 
 def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:
@@ -116,16 +116,14 @@ def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:
         return Accepted()
     if customer.live is not None and customer.live.partnership_id == scene.id:
         return Accepted()
-    return Accepted(
-        (
-            SwitchAborted(
-                partner_id=scene.partner.id,
-                customer_id=customer.id,
-                switch_id=command.switch_id,
-                items=command.items,
-            ),
-        )
+    aborted = SwitchAborted(
+        partner_id=scene.partner.id, customer_id=customer.id, switch_id=command.switch_id, items=command.items
     )
+    state = scene.partnership.state
+    if not isinstance(state, Switching) or state.offer.rules.reserves or not state.offer.reserved:
+        return Accepted((aborted,))
+    # The place was the switch's, and not the offer's.
+    return Accepted((aborted, quota_updated(scene.partner, "switch_aborted", reserved=-1)))
 
 
 def _standing(customer: Customer | None, switch_id: str) -> Switch | None:

@@ -2,10 +2,26 @@
 
 import hashlib
 
+from contracts.templates import TemplateName
+from contracts.terms import Initiator
+from handlers.documents import Partnership
+from handlers.states import Invited
+
 CODE = "code"
 INVITATION = "invitation"
 
 DIGITS = 6
+
+
+INVITATIONS: tuple[TemplateName, ...] = ("invitation", "invitation_reminder")
+
+
+def secret_of(partnership: Partnership, party: Initiator, template: TemplateName) -> int | None:
+    """The number of the link or code that a notice to this party carries now; None where it carries none."""
+    if template in INVITATIONS:
+        return partnership.state.links if isinstance(partnership.state, Invited) else None
+    draft = partnership.drafts.get(party) if template == "verification_code" and party != "platform" else None
+    return draft.code.number if draft and draft.code else None
 
 
 def shown(purpose: str, token: str) -> str:

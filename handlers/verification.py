@@ -4,7 +4,6 @@ from datetime import timedelta
 
 from contracts.base import to_milliseconds
 from contracts.commands.termination import SendVerificationCode, SubmitVerificationCode
-from contracts.events.notice import TokenRequest
 from contracts.events.termination import VerificationCodeAccepted, VerificationCodeFailed, VerificationCodeSent
 from contracts.rejections import RejectionCode
 from contracts.terms import Side
@@ -15,11 +14,6 @@ from handlers.scene import Scene
 from handlers.states import Active, Draft, Ending, Misses, Suspended
 from handlers.submission import submit
 from handlers.tokens import CODE, DIGITS
-
-
-def secret_code(partnership_id: str, number: int) -> TokenRequest:
-    """Which secret the message carries."""
-    return TokenRequest(purpose=CODE, subject=partnership_id, number=number)
 
 
 def send_code(scene: Scene, command: SendVerificationCode) -> Decision:
@@ -44,7 +38,12 @@ def send_code(scene: Scene, command: SendVerificationCode) -> Decision:
 
 
 def submit_code(scene: Scene, command: SubmitVerificationCode) -> Decision:  # noqa: PLR0911 - a line for each rule
-    """The right code submits the request. A wrong one is counted: that is a change, and no refusal."""
+    """The right code submits the request. A wrong one is counted: that is a change, and no refusal.
+
+    Not to be tried: a dry run counts nothing, and would tell which code is right.
+    """
+    if command.dry_run:
+        return Rejected(RejectionCode.NOT_AUTHORIZED, {"dry_run": False})
     found = _draft_that_needs_one(scene, command)
     if isinstance(found, Rejected):
         return found

@@ -11,9 +11,9 @@ from contracts.events.termination import BlockWaived
 from contracts.message import Actor, Event
 from contracts.registry import EVENTS
 from contracts.standing import BillingCycle
-from contracts.terms import Initiator, Model, OfferStatus, Purpose, Side, Stage, Status
+from contracts.terms import Initiator, Model, OfferStatus, Purpose, Side, Stage, Status, other_side
 from handlers.actions import case_actions, tile_actions
-from handlers.documents import Customer, Partner, Partnership, other_side
+from handlers.documents import Customer, Partner, Partnership
 from handlers.policy import Policy
 from handlers.states import (
     Active,
@@ -127,7 +127,7 @@ def view(
         return None
     state = partnership.state
     draft = partnership.drafts.get(viewer.kind) if viewer.kind != "platform" else None
-    name = customer.legal_name if customer else ""
+    name = customer.legal_name if customer and partnership.linked else ""
     return PartnershipView(
         id=partnership.id,
         version=partnership.sequences.get("lifecycle", 0),

@@ -1,12 +1,26 @@
 """Whose turn it is, until when, and what happens then: one table over the deadlines."""
 
+from collections.abc import Iterator
+from typing import Literal
+
 from contracts.base import Contract, Moment, ShortText
 from contracts.deadlines import DeadlineKind
-from contracts.terms import Initiator
-from handlers.deadlines import deadlines
-from handlers.documents import Partner, Partnership, decider, other_side
+from contracts.terms import Initiator, other_side
+from handlers.consent import silence
+from handlers.deadlines import deadlines, is_disputed
+from handlers.documents import Partner, Partnership, decider
 from handlers.policy import Policy
-from handlers.states import Invited, PendingDecision, Stalled, State, Terminated
+from handlers.states import (
+    Active,
+    Ending,
+    Invited,
+    PendingDecision,
+    Stalled,
+    State,
+    Suspended,
+    Switching,
+    Terminated,
+)
 
 OTHERS: dict[DeadlineKind, tuple[str, str]] = {
     "offer_purge": ("nobody", "what is personal is purged"),
@@ -30,22 +44,47 @@ DRAFTS: dict[DeadlineKind, Initiator] = {"partner_draft": "partner", "customer_d
 class WaitingOn(Contract):
     """One thing that is waited for."""
 
-    what: DeadlineKind
+    what: DeadlineKind | Literal["dispute", "final_bill", "restore", "export"]
     who: ShortText
-    until: Moment
+    until: Moment | None
     """Past where it was too late for the others, and is the platform's turn."""
     then: ShortText
 
 
 def waiting_on(partnership: Partnership, partner: Partner, viewer: Initiator, policy: Policy) -> tuple[WaitingOn, ...]:
-    """The soonest first. The other side's draft is not seen."""
-    lines = sorted(deadlines(partnership), key=lambda line: line.due_at)
-    return _escalated(partnership.state) + tuple(
-        WaitingOn(what=kind, who=who, until=due_at, then=then)
-        for kind, due_at, _ in lines
-        if kind not in UNTOLD and DRAFTS.get(kind, viewer) == viewer
-        for who, then in [_who_and_then(partnership, partner, kind, policy)]
+    """What has no time any more, then the soonest first. The other side's draft is not seen."""
+    return (
+        *_escalated(partnership.state),
+        *_untimed(partnership),
+        *(
+            WaitingOn(what=kind, who=who, until=due_at, then=then)
+            for kind, due_at, _ in deadlines(partnership)
+            if kind not in UNTOLD and DRAFTS.get(kind, viewer) == viewer
+            for who, then in [_who_and_then(partnership, partner, kind, policy)]
+        ),
     )
+
+
+def _untimed(partnership: Partnership) -> Iterator[WaitingOn]:
+    """What has no time, or none any more: the platform was told that it takes too long."""
+    state, bill = partnership.state, partnership.bill
+    bond = state.before if isinstance(state, Ending) else state
+    if is_disputed(bill):
+        yield WaitingOn(what="dispute", who="support", until=None, then="the customer confirms the bill")
+    if isinstance(state, Switching) and state.overdue_at is None:
+        yield WaitingOn(what="switch", who="system", until=None, then="the customer is handed over")
+    if isinstance(bond, Active | Suspended) and bond.activation_due_at is None and bond.stage != "activation_done":
+        yield WaitingOn(what="activation", who="system", until=None, then="the account is activated")
+    if isinstance(state, Terminated) and state.complete_by is None and state.open_steps:
+        steps = ", ".join(state.open_steps)
+        yield WaitingOn(what="closing", who="system, platform", until=None, then=f"the closing goes on: {steps}")
+    if not isinstance(state, Terminated) and bill is not None and bill.state == "requested":
+        yield WaitingOn(what="final_bill", who="system", until=None, then="the customer checks the former end's bill")
+    if partnership.restore in ("requested", "failed"):
+        who = "system" if partnership.restore == "requested" else "platform"
+        yield WaitingOn(what="restore", who=who, until=None, then="the data is there again")
+    if partnership.export is not None and partnership.export.state == "requested":
+        yield WaitingOn(what="export", who="system", until=None, then="the customer gets its data")
 
 
 def _escalated(state: State) -> tuple[WaitingOn, ...]:
@@ -66,7 +105,7 @@ def _who_and_then(partnership: Partnership, partner: Partner, kind: DeadlineKind
         case "invitation_expiry" if isinstance(state, Invited):
             return other_side(state.by), "the invitation expires"
         case "modification_answer" if partnership.modification is not None:
-            return other_side(partnership.modification.by), "the change lapses and everything stays as it is"
+            return decider(partnership.modification.by, partner), "the change lapses and everything stays as it is"
         case "decision" if isinstance(state, PendingDecision):
             return _decision(state, partner, policy)
         case "reactivation_answer" if isinstance(state, Terminated) and state.reactivation is not None:
@@ -79,5 +118,5 @@ def _decision(state: PendingDecision, partner: Partner, policy: Policy) -> tuple
     """C10; what a closed partner would have to decide, the platform decides."""
     if state.case.by == "platform":
         return "platform", "the platform decides"
-    silence = policy.silence[other_side(state.case.by)]
-    return decider(state.case.by, partner), "it counts as approved" if silence == "approves" else "the platform decides"
+    approves = silence(policy, state.case) == "approves"
+    return decider(state.case.by, partner), "it counts as approved" if approves else "the platform decides"

@@ -1,40 +1,81 @@
 """A case that comes to nothing: everything is as it was before (R80, R81)."""
 
+from datetime import timedelta
 from typing import Literal, TypedDict
 
 from contracts.events.partnership import Why
-from contracts.events.termination import TerminationWithdrawn
+from contracts.events.termination import TerminationDecisionRequested, TerminationWithdrawn
+from contracts.message import Event
 from contracts.rejections import RejectionCode
-from contracts.terms import BondStage, Initiator
+from contracts.terms import BondStage, Category, Initiator
 from handlers.decision import Accepted, Decision, Rejected
+from handlers.documents import decider
 from handlers.scene import Scene
-from handlers.states import Ending
+from handlers.states import Ending, InNotice, PendingDecision, Stalled, TerminationCase
 
 
 class Before(TypedDict):
-    """What it is again, and whether the request counts (C4)."""
+    """What it is again, whose request it was, and whether that counts (C4)."""
 
-    status: Literal["active", "suspended"]
-    stage: BondStage
+    status: Literal["active", "suspended", "ending"]
+    stage: BondStage | Literal["pending_decision", "in_notice", "stalled"]
+    by: Initiator
+    category: Category
     uncounted: bool
     extra_returned: bool
 
 
 def before(scene: Scene, state: Ending) -> Before:
     """For the events that lead back."""
-    uncounted = state.case.counted and scene.policy.requests_counted == "effective"
+    own = overtaken(state)
+    if own is not None:
+        return {**_whose(scene, state.case, ended=False), "status": own.status, "stage": own.stage}
+    return {**_whose(scene, state.case, ended=True), "status": state.before.status, "stage": state.before.stage}
+
+
+def overtaken(state: Ending) -> PendingDecision | InNotice | None:
+    """A side's own request that the agreement's end has overtaken."""
+    return state.own if isinstance(state, Stalled) else None
+
+
+def _whose(scene: Scene, case: TerminationCase, *, ended: bool) -> Before:
+    counted = case.rules.requests_counted or scene.policy.requests_counted
+    uncounted = ended and case.counted and counted == "effective"
     return {
-        "status": state.before.status,
-        "stage": state.before.stage,
+        "status": "ending",
+        "stage": "stalled",
+        "by": case.by,
+        "category": case.category,
         "uncounted": uncounted,
-        "extra_returned": uncounted and state.case.extra_used,
+        "extra_returned": uncounted and case.extra_used,
     }
 
 
+def asked_again(scene: Scene, state: Ending) -> tuple[Event, ...]:
+    """R80: what nobody could decide meanwhile has the time again that was left."""
+    own = overtaken(state)
+    if not isinstance(own, PendingDecision) or own.escalated or own.case.by == "platform":
+        return ()
+    stalled_at = state.case.ends_at  # that of the agreement
+    left = max(own.decide_by - stalled_at, timedelta())
+    asked = TerminationDecisionRequested(
+        **scene.ids,
+        decider=decider(own.case.by, scene.partner),
+        decide_by=scene.now + left,
+        warning_version=own.case.rules.warning_version,
+    )
+    return (asked,)
+
+
 def withdraw_case(scene: Scene, by: Initiator, reason: str | None) -> Decision:
-    """By whoever asked."""
-    state = scene.partnership.state
-    if not isinstance(state, Ending) or state.case.by != by:
+    """By whoever asked; also what an agreement's end has overtaken, which goes on without it."""
+    state, why = scene.partnership.state, Why(reason=reason or "")
+    if not isinstance(state, Ending):
         return Rejected(RejectionCode.NO_OPEN_REQUEST, {"by": by})
-    withdrawn = TerminationWithdrawn(**scene.ids, **before(scene, state), private=Why(reason=reason or ""))
-    return Accepted((withdrawn,))
+    own = overtaken(state)
+    if own is not None and own.case.by == by:
+        return Accepted((TerminationWithdrawn(**scene.ids, **_whose(scene, own.case, ended=True), private=why),))
+    if state.case.by != by:
+        return Rejected(RejectionCode.NO_OPEN_REQUEST, {"by": by})
+    withdrawn = TerminationWithdrawn(**scene.ids, **before(scene, state), private=why)
+    return Accepted((withdrawn, *asked_again(scene, state)))

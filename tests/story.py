@@ -8,6 +8,7 @@ put something in between. After each story the stored documents must be the fold
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from typing import Any, Self
 
 from contracts.business import BillPeriod
@@ -460,7 +461,7 @@ class World:
         """As the scheduler does it: whatever is due, until nothing is."""
         outcomes: list[Outcome] = []
         while due := self.due(kind):
-            due_at, partnership, name, sequence = min(due)
+            due_at, partnership, name, sequence = min(due, key=itemgetter(0))  # of one instant in the table's order
             command = DeadlineReached(actor=SYSTEM, kind=name, due_at=due_at, sequence=sequence)
             result = self.send(Send(command, partnership, self.partnerships[partnership].partner_id))
             assert result.events, f"{name} has come, and nothing was done about it"
@@ -529,7 +530,10 @@ class World:
             mine = [p for p in self.partnerships.values() if p.partner_id == partner.id]
             bound = sum(p.state.status in LIVING for p in mine)
             reserved = sum(
-                p.state.reserved if isinstance(p.state, Invited) else isinstance(p.state, Switching) for p in mine
+                p.state.reserved
+                if isinstance(p.state, Invited)
+                else isinstance(p.state, Switching) and p.state.offer.reserved
+                for p in mine
             )
             # Between the end of the old side and the binding of the new one nothing is counted twice or not at all.
             assert (partner.quota.bound, partner.quota.reserved) == (bound, reserved)

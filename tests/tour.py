@@ -89,7 +89,14 @@ TERMS, PHONE = Changes(terms="five per cent more"), Changes(phone="+44 1")
 
 TOUR: dict[str, Callable[[], Story]] = {
     "an offer that nobody answers": lambda: given(
-        *INVITED, by_partner(ResendInvitation), later(days=30), reached(), later(days=90), reached()
+        *INVITED,
+        by_partner(ResendInvitation),
+        later(days=23),
+        reached(),
+        later(days=7),
+        reached(),
+        later(days=90),
+        reached(),
     ),
     "an offer that is declined": lambda: given(*OPENED, decline()),
     "an offer that is taken back": lambda: given(*INVITED, cancel()),
@@ -157,6 +164,9 @@ TOUR: dict[str, Callable[[], Story]] = {
         by_customer(DisputeFinalBill, reason=WHY),
         on(ResolveDispute, SUPPORT, amount=400, reason=WHY),
         by_customer(ConfirmFinalBill),
+    ),
+    "a bill that nobody needs": lambda: given(
+        *TERMINATED, by_platform(RecordClosingStep, step="final_bill", outcome="waived", reason=WHY)
     ),
     "a legal hold": lambda: given(
         *CLOSED, by_platform(PlaceLegalHold, reason=WHY), by_platform(ReleaseLegalHold, reason=WHY)

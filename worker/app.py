@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -159,7 +159,15 @@ class Worker:
             await self._until_there("Kafka", lambda: self._join(broker, intake, lanes))
             self._starting = None
             if not self._ended.is_set():
-                self._watchdog = Watchdog(settings, prober, secret.check, lambda: [*intake.places(), *lanes.places()])
+                written = [
+                    TopicPartition(settings.topic(name), number)
+                    for name, count in partitions.items()
+                    if name not in COMMAND_TOPICS
+                    for number in range(count)
+                ]
+                self._watchdog = Watchdog(
+                    settings, prober, secret.check, lambda: [*intake.places(), *lanes.places()], written
+                )
                 pulses = [Pulse(name, subscriber) for name, subscriber in subscribers.items()]
                 tasks.start(self._watch(self._watchdog, lanes, pulses), "watch")
                 self._services = {

@@ -108,6 +108,14 @@ def decide_batch(
     return batch.result(items[-1].record.offset + 1)
 
 
+def step_id(number: int, cause_id: str) -> str:
+    """The id of a command that follows from another one. `~step` is for these alone: the other id may be anybody's."""
+    command_id = f"~step:{number}:{cause_id}"
+    if len(command_id) <= ID_CHARACTERS_MAX:
+        return command_id
+    return f"~step:{number}:{hashlib.blake2b(cause_id.encode(), digest_size=16).hexdigest()}"
+
+
 def takes_its_command_id(item: Item) -> bool:
     """Whether its journal entry has the command's id; else it has one made of its place."""
     decoded = item.decoded
@@ -358,9 +366,7 @@ class Batch:
         )
 
     def _internal(self, internal: Internal, number: int, cause: CommandMessage) -> Outgoing:
-        command_id = f"~{number}:{cause.id}"
-        if len(command_id) > ID_CHARACTERS_MAX:
-            command_id = f"~{number}:{hashlib.blake2b(cause.id.encode(), digest_size=16).hexdigest()}"
+        command_id = step_id(number, cause.id)
         value = cloud_event(internal.command, command_id, internal.subject, internal.partner_id, cause, self.now_text)
         return Outgoing(
             topic=TopicName.LANES,

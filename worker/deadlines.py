@@ -73,11 +73,14 @@ class _Sent:
 
 
 def deadline_id(partnership_id: str, deadline: Deadline) -> str:
-    """`~partnership:kind:due_at:sequence`: the same whoever sends it, and however often."""
-    command_id = f"~{partnership_id}:{deadline.kind}:{to_milliseconds(deadline.due_at)}:{deadline.sequence}"
+    """`~due:partnership:kind:due_at:sequence`: the same whoever sends it, and however often.
+
+    Ids of partnerships and commands are other people's: each kind of own id begins in a way of its own.
+    """
+    command_id = f"~due:{partnership_id}:{deadline.kind}:{to_milliseconds(deadline.due_at)}:{deadline.sequence}"
     if len(command_id) <= ID_CHARACTERS_MAX:
         return command_id
-    return f"~deadline:{hashlib.blake2b(command_id.encode(), digest_size=16).hexdigest()}"
+    return f"~due:{hashlib.blake2b(command_id.encode(), digest_size=16).hexdigest()}"
 
 
 class Scheduler:

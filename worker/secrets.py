@@ -42,9 +42,9 @@ class Secrets:
         """All that are right for one thing."""
         return tuple(_token(key, purpose, subject, number) for key in self._keys.values())
 
-    def seal(self, value: bytes) -> bytes:
-        """The signature of an internal command's bytes."""
-        return _seal(self._key, value)
+    def seal(self, value: bytes, secret_id: str = "") -> bytes:
+        """The signature of an internal command's bytes; by the secret of that id, if it is one of these."""
+        return _seal(self._keys.get(secret_id, self._key), value)
 
     def is_sealed(self, value: bytes, signature: bytes | None) -> bool:
         """Whether an internal command is ours."""

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import TopicName
 from worker.clock import monotonic_seconds, to_milliseconds
-from worker.encode import with_token
+from worker.encode import with_token, without_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
 from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of, place_of
@@ -124,8 +124,13 @@ class Sought:
 
 
 def key_of(record: Outgoing, secrets: Secrets) -> Key:
-    """By which a record is known from all others, wherever they stand."""
-    return mark_of(record.topic, record.partition), _digest(record.key, with_token(record, secrets), record.headers)
+    """By which a record is known from all others, wherever they stand.
+
+    Without its token where the secret is not known (any more) with which that was made.
+    """
+    known = record.token is None or secrets.accepts(record.token[3])
+    value = with_token(record, secrets) if known else without_token(record.value)
+    return mark_of(record.topic, record.partition), _digest(record.key, value, record.headers)
 
 
 async def _start(
@@ -167,6 +172,7 @@ async def _strike_out(
     reader.assign([partition])
     reader.seek(partition, start)
     patience = settings.open_transaction_seconds
+    is_notices = partition.topic == settings.topic(TopicName.NOTICE_EVENTS)
     position, moved = -1, monotonic_seconds()
     while wanted and (now_at := await reader.position(partition)) < end:
         if now_at > position:
@@ -178,11 +184,15 @@ async def _strike_out(
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
             for seen in records:
-                told = _digest(seen.key, seen.value, seen.headers)
-                if numbers := wanted.get(told):
-                    numbers.pop(0)
-                    if not numbers:
-                        del wanted[told]
+                for value in (seen.value, without_token(seen.value)):
+                    told = _digest(seen.key, value, seen.headers)
+                    if numbers := wanted.get(told):
+                        numbers.pop(0)
+                        if not numbers:
+                            del wanted[told]
+                        break
+                    if not is_notices:
+                        break
 
 
 def _digest(key: bytes | None, value: bytes | None, headers: Headers) -> bytes:

@@ -5,7 +5,7 @@ says nothing about it. What counts is whether records wait, and whether they mov
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
@@ -53,13 +53,16 @@ class Watchdog:
         prober: Prober,
         ask_mongo: Callable[[], Awaitable[None]],
         places: Callable[[], Iterable[Place]],
+        destinations: Sequence[TopicPartition] = (),
     ) -> None:
+        """`destinations`: what the places write to. One that does not answer excuses whoever stands still."""
         self._problems: list[str] = []
         self._looked_at = monotonic_seconds()
         self._settings = settings
         self._prober = prober
         self._ask_mongo = ask_mongo
         self._places = places
+        self._destinations = list(destinations)
         self._standing: dict[tuple[str, TopicPartition | None], _Standing] = {}
         self._nothing_between: dict[TopicPartition, tuple[int, int]] = {}
 
@@ -125,12 +128,24 @@ class Watchdog:
                 problems.append(f"{place.what}: its log cannot be read ({type(error).__name__})")
             self._standing[key] = standing
             seconds = now - standing.since_seconds
-            if seconds > self._settings.stall_seconds:
+            if seconds > self._settings.stall_seconds and (silent := await self._silent_destination()):
+                self._standing[key] = _Standing(place, now)
+                problems.append(f"{place.what}: no progress for {seconds:.0f} s; {silent} does not answer")
+            elif seconds > self._settings.stall_seconds:
                 msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
                 raise RuntimeError(f"{msg}; waiting for {place.waiting_for}" if place.waiting_for else msg)
-            if seconds > STUCK_SECONDS:
+            elif seconds > STUCK_SECONDS:
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s")
         return problems
+
+    async def _silent_destination(self) -> str | None:
+        """One that has no leader, perhaps: all who write to it wait for it, and restarting helps none of them."""
+        try:
+            answering = await self._prober.ends(self._destinations)
+        except UNAVAILABLE as error:
+            return f"Kafka ({type(error).__name__})"
+        silent = [partition for partition in self._destinations if partition not in answering]
+        return f"{silent[0].topic}[{silent[0].partition}]" if silent else None
 
     async def _has_nothing_to_do(self, place: Place, ends: dict[TopicPartition, int], standing: _Standing) -> bool:
         if place.partition is None or place.next_offset is None:

@@ -2,7 +2,7 @@
 
 from typing import ClassVar, Literal
 
-from contracts.base import LongText, ShortText
+from contracts.base import Count, LongText, ShortText
 from contracts.business import Amount, BillPeriod, Currency
 from contracts.message import Command
 from contracts.steps import StepName
@@ -29,10 +29,15 @@ class RecordFinalBill(ClosingCommand):
     amount: Amount
     currency: Currency
     period: BillPeriod
+    number: Count | None = None
+    """Of the FinalBillRequested that it answers; a partnership that came back can end once more."""
 
 
 class ConfirmFinalBill(ClosingCommand):
-    """The customer finds the bill right (R104)."""
+    """The customer finds the bill right (R104); given what it saw, one that was corrected meanwhile is another one."""
+
+    amount: Amount | None = None
+    currency: Currency | None = None
 
 
 class DisputeFinalBill(ClosingCommand):

@@ -1,10 +1,10 @@
 """What billing is to do, and how the final bill stands (R57, R101 to R105)."""
 
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from contracts.base import Id, Moment, ShortText
+from contracts.base import Count, Id, Moment, ShortText
 from contracts.business import Amount, BillPeriod, Currency
 from contracts.events.partnership import Why
 from contracts.message import Event
@@ -34,7 +34,12 @@ class BillingSwitched(BillingEvent):
 class FinalBillRequested(BillingEvent):
     """A final bill, please (R103); `prorate`: what was paid for the rest of the cycle is given back (R102)."""
 
+    number: Count = 1
+    """The first, second ... end of this partnership."""
+    takes_in: Literal["requested", "recorded", "disputed"] | None = None
+    """How the former end's bill stands, if it is open: this one takes it in, and a dispute about it is over."""
     cycle: BillingCycle | None = None
+    """The customer's current one, where it was reported."""
     prorate: bool
 
 
@@ -53,6 +58,13 @@ class FinalBillConfirmed(BillingEvent):
     automatic: bool
 
 
+class FinalBillWaived(BillingEvent):
+    """The platform does without it: nobody waits for the bill any more, nor collects it (R103)."""
+
+    amount: Amount
+    currency: Currency
+
+
 class FinalBillDisputed(BillingEvent):
     """The customer doubts the bill; support checks it (R105)."""
 
@@ -63,6 +75,7 @@ class DisputeResolved(BillingEvent):
     """Support has checked the bill: this is its amount, for the customer to confirm (R105)."""
 
     amount: Amount
+    currency: Currency = "XXX"
     confirm_by: Moment
     private: Why | None = Field(default=None, exclude=True)
 

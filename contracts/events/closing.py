@@ -83,6 +83,7 @@ class ReactivationRequested(PartnershipEvent):
     awaiting: Annotated[tuple[Initiator, ...], Field(max_length=3)]
     answer_by: Moment
     fee_reference: ShortText | None = None
+    consent_version: ShortText | None = None
 
 
 class ReactivationAgreed(PartnershipEvent):

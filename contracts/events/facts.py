@@ -120,4 +120,5 @@ class QuotaUpdated(Event):
         "partnership_terminated",
         "partnership_reactivated",
         "switch_started",
+        "switch_aborted",
     ]

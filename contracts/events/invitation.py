@@ -35,6 +35,8 @@ class InvitationSent(PartnershipEvent):
     standards_version: ShortText
     expires_at: Moment
     rules: OfferRules
+    consent_version: ShortText | None = None
+    """The terms to which a customer that offers itself has consented (R26)."""
     switch_confirmed: bool = False
     switch_from_partner_id: Id | None = None
     """A customer that offers itself has confirmed to leave this partner for it (R26)."""
@@ -57,12 +59,13 @@ class InvitationResent(PartnershipEvent):
 
 
 class InvitationReminded(PartnershipEvent):
-    """The offer has not been answered, and will soon expire."""
+    """The offer has not been answered, and will soon expire. `told`: not where its acceptance would be refused now."""
 
     status: Literal["invited"] = "invited"
     stage: InvitedStage
     number: Count
     expires_at: Moment
+    told: bool = True
 
 
 class InvitationOpened(PartnershipEvent):

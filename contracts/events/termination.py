@@ -152,10 +152,17 @@ class TerminationApproved(PartnershipEvent):
 
 
 class BackToBefore(PartnershipEvent):
-    """Everything is as it was before the request."""
+    """Everything is as it was before the request.
 
-    status: Literal["active", "suspended"]
-    stage: BondStage
+    Where an agreement's end had overtaken a side's own request, that goes on; or the agreement's end does, where the
+    side takes its own back (`by`).
+    """
+
+    status: Literal["active", "suspended", "ending"]
+    stage: BondStage | Literal["pending_decision", "in_notice", "stalled"]
+    by: Initiator | None = None
+    """Whose request it was."""
+    category: Category | None = None
     uncounted: bool = False
     """By policy only what comes to its end counts for R62."""
     extra_returned: bool = False
@@ -188,11 +195,12 @@ class TerminationStalled(PartnershipEvent):
 
 
 class TerminationRechecked(PartnershipEvent):
-    """Something still stands in the way."""
+    """Something still stands in the way. `changed`: something else than before."""
 
     status: Literal["ending"] = "ending"
     stage: Literal["stalled"] = "stalled"
     items: Items
+    changed: bool = False
     recheck_at: Moment
 
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from contracts.warnings import WARNING_VERSION
 from handlers.tokens import CODE, shown
-from handlers.verification import secret_code
 from tests.support import domain, messages
 from worker.secrets import Secrets
 
@@ -129,8 +128,7 @@ def _asks(life: Life) -> Iterator[bytes]:
     yield life.of_customer("ConfirmTermination", warning_version=WARNING_VERSION, checklist=READ)
     if life.model == "reseller":
         yield life.of_customer("SendVerificationCode")
-        secret = secret_code(life.name, 1)
-        code = shown(CODE, life.secrets.token(secret.purpose, secret.subject, secret.number))
+        code = shown(CODE, life.secrets.token(CODE, life.name, 1))
         yield life.of_customer("SubmitVerificationCode", code=code)
 
 

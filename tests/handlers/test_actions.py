@@ -25,10 +25,12 @@ from tests.story import (
     VERIFIED,
     Step,
     Story,
+    accept,
     by_customer,
     by_partner,
     by_platform,
     customer_requests,
+    decline,
     facts,
     given,
     invite,
@@ -55,6 +57,7 @@ READY = ("AcceptInvitation", "DeclineInvitation")
 PROPOSE, ANSWER = ("ProposeModification",), ("AnswerModification",)
 BACK, ANSWER_BACK = ("RequestReactivation",), ("AnswerReactivation",)
 HOLD = ("PlaceLegalHold",)
+NOTIFIED = (registered(notice_days=30), facts(), invite(model="referral"), opened(), verified(), accept())
 ASK, OF_A_CASE = ("CheckTermination", "RequestTermination"), ("RequestTermination", "WaiveBlock")
 BILL = ("ConfirmFinalBill", "DisputeFinalBill")
 ASKED_BACK = by_customer(RequestReactivation, consent_version="1")
@@ -86,6 +89,7 @@ def _can(story: Story, viewer: str, partner: str = "p1") -> tuple[str, ...]:
         ),
         ((*BOUND, partner_asks()), "partner", (*UPKEEP["partner"], *PROPOSE, "WithdrawTermination")),
         (IN_NOTICE, "partner", (*UPKEEP["partner"], *PROPOSE, "CheckTermination")),
+        ((*NOTIFIED, partner_asks()), "customer", (*UPKEEP["customer"], *PROPOSE, *ASK)),
         (IN_NOTICE, "customer", (*UPKEEP["customer"], *PROPOSE, "WithdrawTermination")),
         (STALLED, "customer", (*UPKEEP["customer"], *PROPOSE, "CheckTermination", "WithdrawTermination")),
         (STALLED, "partner", (*UPKEEP["partner"], *PROPOSE, "CheckTermination")),
@@ -95,11 +99,17 @@ def _can(story: Story, viewer: str, partner: str = "p1") -> tuple[str, ...]:
         (TERMINATED, "platform", ("RecordClosingStep", *HOLD)),
         (CLOSED, "platform", HOLD),
         ((*TERMINATED, ASKED_BACK), "partner", ANSWER_BACK),
-        ((*TERMINATED, ASKED_BACK), "customer", ("RequestDataExport",)),
+        ((*TERMINATED, ASKED_BACK), "customer", ("RequestDataExport", *ANSWER_BACK)),  # to take it back
         ((*TERMINATED, ASKED_BACK), "platform", ("RecordClosingStep", *HOLD)),
         ((*BOUND, platform_ends(), ASKED_BACK), "platform", ("RecordClosingStep", *ANSWER_BACK, *HOLD)),
         ((*BILLED, ASKED_BACK, BACK_AGAIN), "customer", (*UPKEEP["customer"], *PROPOSE, *BILL, *ASK)),
         ((*BILLED, ASKED_BACK, BACK_AGAIN), "partner", (*UPKEEP["partner"], *PROPOSE, *ASK)),
+        ((*BOUND, CHANGED, partner_is(status="closed")), "partner", (*UPKEEP["partner"], *ASK)),
+        (
+            (*BOUND, CHANGED, partner_is(status="closed")),
+            "platform",
+            ("SuspendPartnership", *ANSWER, *OF_A_CASE, *HOLD),
+        ),
         ((*PENDING, partner_is(status="closed")), "partner", (*UPKEEP["partner"], *PROPOSE, *ASK)),
         ((*PENDING, partner_is(status="closed")), "platform", ("DecideTermination", *OF_A_CASE, *HOLD)),
         ((*BOUND, by_platform(PlaceLegalHold, reason="a court has asked for it")), "platform", None),
@@ -113,7 +123,8 @@ def test_exactly_this_can_be_done(story: tuple[Step, ...], viewer: str, actions:
 @pytest.mark.requirement("R120")
 def test_what_the_customer_offers_the_customer_takes_back_and_the_partner_answers() -> None:
     """C12."""
-    first = (registered(), facts(), policy(who_may_offer=("partner", "customer")))
+    known = (registered("p3"), invite("p3"), opened("p3"), verified("p3"), decline("p3"))
+    first = (registered(), facts(), *known, policy(who_may_offer=("partner", "customer")))
     offer = invite(actor=by_customer(ProposeModification, changes=Changes()).command.actor, customer_id="c1")
     story = given(*first, offer.but(consent_version="1"))
     assert _can(story, "customer") == ("CancelInvitation", *PROPOSE)

@@ -10,6 +10,7 @@ from contracts.commands.facts import UpdateAgreement
 from contracts.commands.invitation import ResendInvitation
 from contracts.commands.termination import CheckTermination, WaiveBlock
 from contracts.events.binding import PartnershipAgreementUpdated
+from contracts.events.notice import NoticeSent
 from contracts.events.termination import BlockWaived, TerminationWithdrawn
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
@@ -120,7 +121,11 @@ def test_a_renewal_takes_the_end_back_that_had_to_wait() -> None:
         story.then(
             like(TerminationWithdrawn, status="active"),
             like(PartnershipAgreementUpdated, status="active", agreement_ends_at=ends_at),
-        ).told(partner="agreement_updated", customer="agreement_updated")
+        ).told(partner="termination_withdrawn", customer="agreement_updated")
+        told = {(e.party, e.template): e.params for e in story.events if isinstance(e, NoticeSent)}
+        assert told["customer", "termination_withdrawn"]["category"] == "agreement_expired"
+        ends = "" if ends_at is None else "2027-03-16T12:00:00.000Z"
+        assert told["customer", "agreement_updated"]["agreement_ends_at"] == ends
         assert not story.customer().waits_on_facts
         assert story.when(later(days=1), fresh(61), delivered(), reached()).partnership().state.status == "active"
 

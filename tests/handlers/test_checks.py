@@ -28,6 +28,7 @@ from tests.story import (
     customer_asks,
     customer_confirms,
     customer_decides,
+    customer_requests,
     facts,
     given,
     invite,
@@ -59,6 +60,8 @@ def test_a_check_by_customer_service_says_that_a_code_is_needed() -> None:
     referral = (registered(), facts(), invite(model="referral"), opened(), verified(), accept())
     given(*referral).when(by_customer(CheckTermination)).then(like(TerminationChecked, needs_code=False))
     given(*referral).when(by_support(CheckTermination)).then(like(TerminationChecked, needs_code=True))
+    drafted = given(*referral, customer_requests())
+    drafted.when(by_support(CheckTermination)).then(like(TerminationChecked, needs_code=True))
 
 
 @pytest.mark.requirement("R47", "R49", "R74")
@@ -107,7 +110,8 @@ def test_nobody_is_held_for_years_by_the_other_sides_request() -> None:
 @pytest.mark.requirement("R48", "R80", "R113")
 def test_where_both_want_the_end_it_comes_at_the_earlier_date() -> None:
     """Each alone would have had its own. The notice that each has to give is kept."""
-    bound, day = (registered(notice_days=30), *BOUND[1:]), timedelta(days=1)
+    free = policy(consent_of_other_side={"reseller": ("partner",), "referral": ()})
+    bound, day = (registered(notice_days=30), *BOUND[1:], free), timedelta(days=1)
     theirs = partner_asks(end_at=NOON + 200 * day)
 
     def ends_at(*answer: Step) -> datetime:
@@ -119,6 +123,8 @@ def test_where_both_want_the_end_it_comes_at_the_earlier_date() -> None:
     assert ends_at(customer_asks(end_at=NOON + 50 * day)) == NOON + 50 * day
     assert ends_at(customer_asks(end_at=NOON + 300 * day)) == NOON + 200 * day
     assert ends_at(customer_decides()) == NOON + 200 * day
+    both = policy()  # alone it would have needed the other's consent to its date
+    assert ends_at(both, customer_asks()) == NOON + 200 * day
 
 
 @pytest.mark.requirement("R76")
@@ -128,5 +134,8 @@ def test_what_was_waived_for_ones_own_draft_stays_when_the_others_request_is_gon
     story.when(by_partner(CheckTermination), by_customer(WithdrawTermination))
     assert story.when(partner_confirms()).rejection is None
     given(*BOUND, waived, customer_asks(), by_customer(WithdrawTermination)).when(by_customer(CheckTermination))
+    other = by_platform(WaiveBlock, item="ACCOUNT_IN_ARREARS", reason=WHY)
+    gone = given(*PENDING, partner_requests(), other, by_customer(WithdrawTermination))
+    assert gone.partnership().waived == (), "the partner's request is not checked for that"
     alone = given(*PENDING, waived, by_customer(WithdrawTermination))
     assert alone.partnership().waived == ()

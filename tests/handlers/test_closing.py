@@ -25,6 +25,7 @@ from contracts.events.billing import (
     FinalBillDisputed,
     FinalBillRecorded,
     FinalBillRequested,
+    FinalBillWaived,
     RefundRequested,
 )
 from contracts.events.closing import (
@@ -115,7 +116,9 @@ def test_what_failed_is_tried_again_or_done_without_by_the_platform_only() -> No
 def test_the_final_bill_is_done_when_it_is_confirmed_or_done_without() -> None:
     story = given(*TERMINATED, step("billing", "done"), step("data", "done"))
     story.when(step("final_bill", "done")).refused(RejectionCode.NOT_AUTHORIZED, use="RecordFinalBill")
-    story.when(step("final_bill", "waived", reason=WHY)).then(ClosingStepRecorded, ClosingCompleted)
+    story.when(step("final_bill", "waived", reason=WHY)).then(
+        ClosingStepRecorded, like(FinalBillWaived, amount=0), ClosingCompleted
+    )
     given(*TERMINATED, bill(), DISPUTE).when(step("final_bill", "waived", reason=WHY)).refused(
         RejectionCode.DISPUTE_OPEN
     )
@@ -146,7 +149,7 @@ def test_the_platform_is_told_of_a_step_that_failed() -> None:
     given(*TERMINATED).when(step("data", "done")).told()
     ask = by_customer(RequestReactivation, consent_version="1")
     agree = by_partner(AnswerReactivation, answer="agree", consent_version="1")
-    story = given(*TERMINATED, ask, agree).when(step("restore", "failed")).told(platform="closing_step_failed")
+    story = given(*CLOSED, ask, agree).when(step("restore", "failed")).told(platform="closing_step_failed")
     assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform")
     story.when(step("restore", "retry"), step("restore", "done"))
     assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform")

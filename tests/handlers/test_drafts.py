@@ -41,13 +41,11 @@ from tests.story import (
     CODE_SENT,
     DRAFTED,
     NOON,
-    OPENED,
     PENDING,
     PLATFORM,
     READ,
     SUPPORT,
     Send,
-    accept,
     by_customer,
     by_partner,
     by_support,
@@ -68,7 +66,6 @@ from tests.story import (
     policy,
     reached,
     registered,
-    verified,
 )
 
 NO = partner_decides(approve=False, reason=WHY)
@@ -364,9 +361,9 @@ def test_an_account_that_does_not_match_is_not_found(field: str, value: str) -> 
     other = SUPPORT_ASKS.but(on_behalf=OnBehalf(**account | {field: value}))
     given(*BOUND).when(other).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
     given(*BOUND).when(SUPPORT_ASKS.but(on_behalf=None)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
-    nobodys = (*OPENED, verified(registered_email=" "), accept())
-    nothing = SUPPORT_ASKS.but(on_behalf=OnBehalf(**account | {"registered_email": ""}))
-    given(*nobodys).when(nothing).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
+    nobodys = (registered().but(contact_email=" "), *BOUND[1:])
+    nothing = OnBehalf(side="partner", account_id="p1", registered_email="")
+    given(*nobodys).when(SUPPORT_ASKS.but(on_behalf=nothing)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
 
 
 @pytest.mark.requirement("R82", "R95")
@@ -427,7 +424,11 @@ def test_where_only_effective_requests_count_a_rejected_or_withdrawn_one_does_no
 @pytest.mark.requirement("R62")
 def test_the_policy_may_count_the_partners_requests_too() -> None:
     story = given(*BOUND, policy(requests_of=("customer", "partner")), partner_asks())
-    assert len(story.customer().submissions) == 1
+    assert len(story.customer().partners_submissions["p1"]) == 1
+    story.when(by_partner(WithdrawTermination), partner_requests()).refused(RejectionCode.REQUEST_LIMIT_REACHED)
+    assert story.when(customer_asks()).rejection is None, "nobody uses up another's"
+    known = story.customer()
+    assert known.submissions_of("partner", "p2") == (), "nor does one partner another's"
 
 
 @pytest.mark.requirement("R121")

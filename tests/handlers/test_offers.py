@@ -32,6 +32,7 @@ from tests.story import (
     REGISTERED,
     VERIFIED,
     Send,
+    Step,
     accept,
     by_customer,
     by_partner,
@@ -137,9 +138,17 @@ def test_a_switch_without_a_reserved_place_reserves_one() -> None:
     story.when(delivered())
     assert (story.partner("p2").quota.bound, story.partner("p2").quota.reserved) == (1, 0)
     blocked = given(*way, accept("p2", switch_confirmed=True), facts(account_in_arrears=True)).when(delivered())
-    assert blocked.partner("p2").quota.reserved == 1
+    assert blocked.partner("p2").quota.reserved == 0, "the place was the switch's, and not the offer's"
     blocked.when(decline("p2"))
     assert blocked.partner("p2").quota.reserved == 0
+    full = (*blocked_and_open("p2"), partner_is("p2", quota_limit=0), facts())
+    given(*full).when(switch("p2")).refused(RejectionCode.QUOTA_EXCEEDED)
+
+
+def blocked_and_open(partner: str) -> tuple[Step, ...]:
+    """A switch that came to nothing, to an offer that has no place."""
+    way = (*BOUND, registered("p2"), policy(reserve_on_invite=False), invite("p2"), opened("p2"), verified("p2"))
+    return (*way, switch(partner), facts(account_in_arrears=True), delivered())
 
 
 # ------------------------------------------------------------------------------------------- the other way round (C12)
@@ -294,12 +303,15 @@ def test_an_offer_is_one_of_a_customers_partnerships_once_it_is_known_to_be_its_
 @pytest.mark.requirement("R24", "R26", "R83")
 def test_only_the_customer_confirms_its_switch() -> None:
     """It was free when it offered itself, and is somebody's customer by now: the new partner cannot say yes for it."""
-    free = (registered(), registered("p2"), facts(), facts(partner="p2"), OFFERS)
+    verified_once = (registered("p3"), invite("p3"), opened("p3"), verified("p3"), decline("p3"))
+    free = (registered(), registered("p2"), facts(), facts(partner="p2"), *verified_once, OFFERS)
     bound = (customer_offers(switch_confirmed=False), invite(), opened(), verified(), accept())
     story = given(*free, *bound)
     yes = accept("p2", actor=partner_user("p2"))
-    story.when(yes).refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, from_partner_id="p1")
-    story.when(yes.but(switch_confirmed=True)).refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED)
+    story.when(yes).refused(RejectionCode.CUSTOMER_ALREADY_BOUND)
+    assert story.rejection is not None
+    assert story.rejection.details == {}, "whose customer it is, is not the new partner's business"
+    story.when(yes.but(switch_confirmed=True)).refused(RejectionCode.CUSTOMER_ALREADY_BOUND)
     assert story.partnership("p1").state.status == "active"
 
 
@@ -309,7 +321,7 @@ def test_a_confirmation_is_for_leaving_one_partner_and_no_other() -> None:
     moved = (invite("p3"), opened("p3"), verified("p3"), switch("p3"), delivered())
     story = given(*KNOWN, policy(who_may_offer=("partner", "customer"), requests_max=3), *third)
     story.when(customer_offers(), *moved, accept("p2", actor=partner_user("p2")))
-    story.refused(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, from_partner_id="p3")
+    story.refused(RejectionCode.CUSTOMER_ALREADY_BOUND)
 
 
 @pytest.mark.requirement("R2", "R83")

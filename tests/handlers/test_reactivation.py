@@ -205,5 +205,5 @@ def test_a_bill_that_the_platform_did_without_stands_in_no_later_ends_way() -> N
     story.when(by_customer(ConfirmFinalBill)).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
     story.when(ASKED, AGREES, partner_requests())
     assert story.partnership().drafts["partner"].items == ()
-    issued = given(*BILLED, waived)
+    issued = given(*TERMINATED, by_system(RecordFinalBill, amount=5, currency="EUR", period=PERIOD), waived)
     assert issued.when(later(days=14), reached("bill_confirmation")).events == []

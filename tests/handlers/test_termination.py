@@ -30,6 +30,7 @@ from tests.story import (
     NOON,
     PENDING,
     PLATFORM,
+    STALLED,
     TERMINATED,
     Step,
     accept,
@@ -353,7 +354,9 @@ def test_a_restricted_partner_still_decides() -> None:
 @pytest.mark.requirement("R62")
 def test_one_side_has_one_request_open() -> None:
     given(*PENDING).when(customer_asks()).refused(RejectionCode.REQUEST_ALREADY_OPEN, by="customer")
+    given(*IN_NOTICE).when(customer_asks()).refused(RejectionCode.REQUEST_ALREADY_OPEN, stage="in_notice")
     given(*IN_NOTICE).when(partner_asks()).refused(RejectionCode.REQUEST_ALREADY_OPEN, stage="in_notice")
+    given(*STALLED).when(partner_asks()).refused(RejectionCode.REQUEST_ALREADY_OPEN, stage="stalled")
 
 
 @pytest.mark.requirement("R118")

@@ -79,7 +79,7 @@ BOTH = {"partner": "modification_applied", "customer": "modification_applied"}
 def test_activation_is_asked_for_and_heard_of() -> None:
     story = given(*BOUND).when(by_system(RecordActivation, outcome="failed"))
     story.then(like(ActivationRecorded, stage="activation_failed")).told(
-        partner="activation_failed", customer="activation_failed"
+        partner="activation_failed", customer="activation_failed", platform="activation_failed"
     )
     story.when(by_system(RecordActivation, outcome="done")).then(like(ActivationRecorded, stage="activation_done"))
     story.when(by_system(RecordActivation, outcome="done")).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)

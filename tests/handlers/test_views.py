@@ -89,7 +89,7 @@ def test_an_ended_card_has_view_and_delete_and_the_rest_lies_inside() -> None:
     assert card.read_only
     asked = given(*TERMINATED, by_customer(RequestReactivation, consent_version="1"))
     assert "AnswerReactivation" in seen(asked, PARTNER).case_actions
-    assert "AnswerReactivation" not in seen(asked, CUSTOMER).case_actions
+    assert "RequestReactivation" not in seen(asked, CUSTOMER).case_actions
 
 
 @pytest.mark.requirement("R50", "R52", "R72", "R85", "R120")

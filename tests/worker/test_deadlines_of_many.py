@@ -9,10 +9,12 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from typing_extensions import override
 
+from handlers.deadlines import Deadline
 from tests.support import messages
 from tests.support.deployment import SECRET, Deployment
 from worker import deadlines
-from worker.deadlines import Scheduler
+from worker.batch import step_id
+from worker.deadlines import Scheduler, deadline_id
 from worker.kafka import Batches
 from worker.mongo.client import connect
 from worker.mongo.collections import PARTNERSHIPS
@@ -77,7 +79,7 @@ def reached(deployment: Deployment) -> list[str]:
     """Whose deadline stands in the lane log."""
     records: list[Any] = deployment.read(LANES)
     values = [record.value() for record in records]
-    return [offer for offer in offers_of(deployment) if any(f"~{offer}:".encode() in v for v in values)]
+    return [offer for offer in offers_of(deployment) if any(f"~due:{offer}:".encode() in v for v in values)]
 
 
 def offers_of(deployment: Deployment) -> list[str]:
@@ -129,4 +131,16 @@ def test_what_had_no_effect_is_sent_again_also_where_the_lane_is_full(
     monkeypatch.setattr(deadlines, "AGAIN_SECONDS", 0)
     looks(deployment, 6)
     values = [record.value() for record in deployment.read(LANES)]
-    assert sum(b"~crowd-0:" in value for value in values) > 2 * REMINDER_AND_EXPIRY
+    assert sum(b"~due:crowd-0:" in value for value in values) > 2 * REMINDER_AND_EXPIRY
+
+
+@pytest.mark.parametrize("partnership", ["1", "step:1", "due", "x" * 128])
+def test_nobody_can_make_the_id_of_a_deadline(partnership: str) -> None:
+    """Ids of partnerships and of commands are other people's: what follows from a command has the command's in its own.
+
+    A deadline whose id is taken would be refused for ever.
+    """
+    due = deadline_id(partnership, Deadline("decision", datetime(2026, 1, 25, 12, tzinfo=UTC), 12))
+    assert due.startswith("~due:")
+    for start in range(len(due)):
+        assert step_id(1, due[start:]) != due

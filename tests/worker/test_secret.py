@@ -104,6 +104,42 @@ def test_what_a_crash_left_goes_out_once_and_with_the_token_it_had(deploy: Calla
     assert 0 < len(before) < len(sent)
 
 
+@pytest.mark.parametrize("forget", ["retired", "of the release before"])
+def test_nor_is_it_doubled_where_nobody_knows_its_secret_any_more(
+    deploy: Callable[..., Deployment], forget: str
+) -> None:
+    """It is known by all of it but its token."""
+    deployment = deploy(lanes=1, overrides=BATCHES_OF_FEW)
+    load.register(deployment)
+    sent = load.produce(deployment, 40)
+    assert deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "3").wait() == KILLED
+    deployment.db.topology.delete_one({"_id": "secret"})
+    if forget != "retired":
+        for entry in deployment.db.journal.find():
+            records = [{k: v for k, v in record.items() if k != "token_secret"} for record in entry["records"]]
+            deployment.db.journal.update_one({"_id": entry["_id"]}, {"$set": {"records": records}})
+
+    deployment.start_worker(**(LAST if forget == "retired" else THEN)).wait_ready()
+    deployment.wait_decided(sent)
+
+    deployment.judge()
+
+
+def test_an_order_is_sealed_with_what_all_workers_believe(deploy: Callable[..., Deployment]) -> None:
+    """An operator may have the new secret before the workers do."""
+    deployment = deploy(lanes=1)
+    deployment.start_worker(**FIRST).wait_ready()
+
+    async def sealed_with() -> str:
+        async with access(deployment.settings(**THEN)) as connected, ordering(connected, "olga") as orders:
+            return orders.secret_id
+
+    assert asyncio.run(sealed_with()) == Secrets(SECRET).id
+    value = b"a command"
+    assert Secrets(SECRET).is_sealed(value, Secrets(NEW, SECRET).seal(value, Secrets(SECRET).id))
+    assert not Secrets(SECRET).is_sealed(value, Secrets(NEW, SECRET).seal(value))
+
+
 def test_what_was_published_with_either_is_known_again(deploy: Callable[..., Deployment]) -> None:
     """By `verify`: with both secrets all of it, with one of them all but the tokens of the other."""
     deployment = deploy(lanes=1)

@@ -139,6 +139,23 @@ async def test_a_log_without_an_answer_excuses_no_other(deploy: Callable[..., De
             await look_for(watchdog, 5 * STALL_SECONDS)
 
 
+async def test_who_writes_to_what_does_not_answer_is_not_ended_for_it(deploy: Callable[..., Deployment]) -> None:
+    """Intake's own log answers; a lane's, to which it writes, has no leader. Another worker could not get on either."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    there, nowhere = TopicPartition(deployment.topic(LANES), 0), TopicPartition(deployment.topic(LANES), 7)
+
+    async with watching(deployment, Place("intake", there, 0, "Kafka")) as watchdog:
+        watchdog._prober._settings = deployment.settings(request_timeout_seconds="3")
+        watchdog._destinations = [there, nowhere]
+        said = await look_for(watchdog, 2 * STALL_SECONDS)
+        assert any(f"{nowhere.topic}[7] does not answer" in problem for problem in said)
+        watchdog._destinations = [there]
+        with pytest.raises(RuntimeError, match=r"intake: no progress"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
+
+
 async def test_where_no_log_answers_kafka_is_away(deploy: Callable[..., Deployment]) -> None:
     deployment = deploy(lanes=1)
     await asyncio.to_thread(deployment.make_topics)

@@ -108,4 +108,5 @@ def _show_summary(report: Report, limit: int) -> None:
     if report.redacted:
         out.print(f"{report.redacted:,} records belong to redacted entries: only digest or id compared", style="faint")
     if not report.tokens_compared:
-        out.print("PARTNERSHIP_SECRET is not set: tokens in notices were not compared", style="warn")
+        why = "of secrets that are not known here (PARTNERSHIP_SECRET, PARTNERSHIP_SECOND_SECRET)"
+        out.print(f"Tokens in notices were not compared where they are {why}", style="warn")

@@ -172,7 +172,9 @@ def _whom(who: str) -> str:
     return "[faint]time[/]" if who == "nobody" else who
 
 
-def _in(until: datetime, now: datetime) -> str:
+def _in(until: datetime | None, now: datetime) -> str:
+    if until is None:
+        return ""
     seconds = (until - now).total_seconds()
     return span(seconds) if seconds >= 0 else f"[bad]{span(-seconds)} ago[/]"
 

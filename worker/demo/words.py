@@ -42,6 +42,7 @@ ALWAYS: dict[type[Event], str] = {
     closing.DataRestoreRequested: "what was kept comes back",
     closing.PersonalDataPurged: "what was personal is gone",
     billing.FinalBillDisputed: "the customer doubts it",
+    billing.FinalBillWaived: "nobody needs it",
 }
 """What is said of an event whatever it holds."""
 

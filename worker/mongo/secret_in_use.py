@@ -58,5 +58,10 @@ class SecretInUse:
 
     async def is_accepted(self) -> bool:
         """Whether it is one of those, or nobody has started yet."""
+        in_use = await self.id()
+        return in_use is None or self._secrets.accepts(in_use)
+
+    async def id(self) -> str | None:
+        """That of the secret with which the worker signs that started last; None before anybody has started."""
         found = await self._collection.find_one({"_id": SECRET})
-        return found is None or self._secrets.accepts(found["in_use"])
+        return found and str(found["in_use"])

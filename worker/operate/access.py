@@ -45,10 +45,13 @@ class Access:
         self._need("secret", "PARTNERSHIP_SECRET")
         return Secrets.of(self.settings)
 
-    async def need_workers_secret(self) -> None:
-        """See that the workers would believe what is sealed here. Raises NeedsSettings."""
-        if not await SecretInUse(self.client, self.settings.mongo_database, self.secrets).is_accepted():
+    async def workers_secret(self) -> str:
+        """The id of the secret that all workers believe. Raises NeedsSettings where it is not known here."""
+        secrets = self.secrets
+        in_use = await SecretInUse(self.client, self.settings.mongo_database, secrets).id()
+        if in_use is not None and not secrets.accepts(in_use):
             raise NeedsSettings("PARTNERSHIP_SECRET is not the workers': they would not believe an order. Set theirs.")
+        return in_use or secrets.id
 
     @asynccontextmanager
     async def reader(self, isolation: str = "read_committed") -> AsyncIterator[AIOKafkaConsumer]:

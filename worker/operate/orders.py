@@ -71,6 +71,8 @@ class Orders:
     access: Access
     by: str
     producer: AIOKafkaProducer
+    secret_id: str
+    """Of the secret to seal with."""
     actor: Actor = field(init=False)
     _lanes: dict[str, int] = field(default_factory=dict)
     """Where each order went."""
@@ -94,7 +96,7 @@ class Orders:
             value = cloud_event(order, order_id, place.subject, place.partner, cause, to_milliseconds(utc_now()))
             if len(value) > COMMAND_BYTES_MAX:
                 raise WrongRequest(f"An order of {len(value):,} bytes; the most is {COMMAND_BYTES_MAX:,}.")
-            headers = (CONTENT_TYPE_HEADER, (SIGNATURE_HEADER, self.access.secrets.seal(value)))
+            headers = (CONTENT_TYPE_HEADER, (SIGNATURE_HEADER, self.access.secrets.seal(value, self.secret_id)))
             batches.add(topic, place.lane, place.partner.encode(), value, headers, None)
             ids.append(order_id)
             self._lanes[order_id] = place.lane
@@ -145,6 +147,6 @@ class Orders:
 @asynccontextmanager
 async def ordering(access: Access, by: str) -> AsyncIterator[Orders]:
     """Orders by this person. Needs Kafka and the secret."""
-    await access.need_workers_secret()
+    secret_id = await access.workers_secret()
     async with access.producer() as producer:
-        yield Orders(access, by, producer)
+        yield Orders(access, by, producer, secret_id)

@@ -7,8 +7,8 @@ import orjson
 
 from contracts.message import SYSTEM, Actor, Event
 from contracts.registry import EVENTS
-from contracts.terms import Status
-from handlers.documents import SEQUENCE_NAMES, Customer, Partner, Partnership, other_side
+from contracts.terms import Status, other_side
+from handlers.documents import SEQUENCE_NAMES, Customer, Partner, Partnership
 from handlers.policy import Policy
 from handlers.views import (
     Dashboard,

@@ -57,7 +57,7 @@ async def plan_missing(
         lambda topic, lane, place: first.update({(topic, lane): place}),
         lambda topic, number: cut.add((topic, number)),
     )
-    report = Report(lambda _: None, tokens_compared=access.has_secret)
+    report = Report(lambda _: None)
     await verify_topics(access, report, progress, selection.topics, scope)
     plan.records_seen, plan.cut = report.records, len(cut)
     if chosen is not None and not expired:

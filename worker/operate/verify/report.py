@@ -67,7 +67,7 @@ class Report:
     redacted: int = 0
     """Records whose journal entry was redacted since, so that only their digests or ids could be compared."""
     tokens_compared: bool = True
-    """False without the server's secret: then all of a notice but its token was compared."""
+    """False where a token's secret is not known here: then all of a notice but its token was compared."""
     differences: Counter[Kind] = field(default_factory=Counter)
     seconds: float = 0.0
 

@@ -27,7 +27,7 @@ async def verify(
     Raises:
         CannotOperate: where it cannot be judged.
     """
-    report = Report(tell, tokens_compared=access.has_secret)
+    report = Report(tell)
     started = monotonic_seconds()
     if documents:
         await verify_documents(access.db, report, progress)
