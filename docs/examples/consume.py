@@ -28,8 +28,8 @@ while time.monotonic() < end:
         continue
     event = json.loads(record.value())
     data = event["data"]
-    # The sequence has no gap within a subject and a topic, so a consumer can tell a loss or a repeat by itself.
-    place, sequence = (record.topic(), event["subject"]), data["sequence"]
+    # It has no gap within a topic, a subject and a partition key, so a consumer can tell a loss or a repeat by itself.
+    place, sequence = (record.topic(), event["subject"], event["partitionkey"]), data["sequence"]
     if sequence and sequence != last.get(place, 0) + 1:
         print(f"gap: {place} has {sequence} after {last.get(place, 0)}")
     last[place] = sequence
