@@ -132,7 +132,7 @@ def _switch(scene: Scene, state: Invited, customer: Customer, live: Live, accept
         from_partner_id=live.partner_id,
         overdue_at=scene.now + timedelta(minutes=policy.switch_minutes),
     )
-    reserved = () if state.reserved or renewal else (quota_updated(scene.partner, "switch_started", reserved=+1),)
+    reserved = () if state.reserved else (quota_updated(scene.partner, "switch_started", reserved=+1),)
     end = EndForSwitch(
         actor=SYSTEM,
         switch_id=switch_id,

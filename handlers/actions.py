@@ -5,6 +5,7 @@ from handlers.documents import Partner, Partnership, decider
 from handlers.policy import Policy
 from handlers.requesting import answers
 from handlers.states import Active, Ending, InNotice, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
+from handlers.withdrawal import overtaken
 
 UPKEEP: dict[Side, tuple[str, ...]] = {
     "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
@@ -72,14 +73,16 @@ def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
 
 def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: Side) -> tuple[str, ...]:
     """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
-    if state.case.by == viewer:
+    own = overtaken(state)
+    if state.case.by == viewer or (own is not None and own.case.by == viewer):
         return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
     if isinstance(state, InNotice) and answers(state, viewer):
         return _of_draft(partnership, viewer)
     if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
         decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer or state.escalated else ()
         return (*decides, *_of_draft(partnership, viewer))
-    return ("CheckTermination",)
+    # A draft of before can only be given up.
+    return ("CheckTermination", "WithdrawTermination") if viewer in partnership.drafts else ("CheckTermination",)
 
 
 def _of_bill(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
@@ -120,8 +123,11 @@ def _of_status(state: Active | Suspended | Ending, partner: Partner) -> tuple[st
             return ("SuspendPartnership",)
         case Suspended():
             return ("ResumePartnership",)
-        case PendingDecision(escalated=True) | Stalled(escalated=True):
+        case PendingDecision(escalated=True):
             return ("DecideTermination",)
+        case Stalled():
+            decide = ("DecideTermination",) if state.escalated else ()
+            return (*decide, *(("WithdrawTermination",) if state.case.by == "platform" else ()))
         case PendingDecision() if decider(state.case.by, partner) == "platform":
             return ("DecideTermination",)
         case _:

@@ -179,7 +179,7 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
     if not isinstance(state, Stalled):
         return Accepted((waived,))
     if is_renewed(scene, state):
-        return Accepted(renewed(scene, state))
+        return Accepted((waived, *renewed(scene, state)))
     if items := scene.blocks(customer, state.case.rules, state.case.details, item):
         return Accepted((waived, _rechecked(scene, state, items)))
     return Accepted((waived, *ended(scene, customer, end_of(state.case))))
@@ -215,7 +215,7 @@ def agreement_ended(scene: Scene) -> Decision:
         counted=False,
         ends_at=scene.now,
         billing_mode=open_case.billing_mode if open_case else None,
-        details=open_case.details if open_case else TerminationDetails(),
+        details=TerminationDetails(),
         rules=rules.but(items=policy.checks[model]["customer"]),
     )
     return Accepted((AgreementExpired(**scene.standing), *end_or_stall(scene, customer, case)))

@@ -164,7 +164,9 @@ def _back(partnership: Partnership, event: TerminationRejected | TerminationWith
     state = partnership.state
     if isinstance(state, Stalled) and state.own is not None:
         taken_back = event.by == state.own.case.by
-        return {"state": state.but(own=None) if taken_back else state.own.but(before=state.before)}
+        if taken_back:
+            return {"state": state.but(own=None, case=state.case.but(billing_mode=None))}
+        return {"state": state.own.but(before=state.before)}
     return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
 
 
@@ -174,6 +176,8 @@ def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) 
     if isinstance(state, Ending):
         case = state.case.but(by=event.by, category=event.category, ends_at=at, rules=event.rules)
         overtaken = event.by != state.case.by and isinstance(state, PendingDecision | InNotice)
+        if overtaken:  # another case, of which nobody has asked: only whom the customer wants to be billed by goes on
+            case = case.but(submitted_at=at, counted=False, extra_used=False, details=TerminationDetails())
     else:
         case = TerminationCase(
             by=event.by,

@@ -113,9 +113,8 @@ def _accepted(partnership: Partnership, __: InvitationAccepted, ___: datetime) -
 
 
 def _switching(partnership: Partnership, event: SwitchStarted, _: datetime) -> Fields:
-    """Meanwhile the place in the quota is reserved, whatever the policy says of offers; one's own customer has one."""
-    offer = state_of(partnership, Invited)
-    offer = offer.but(reserved=offer.reserved or event.from_partner_id != partnership.partner_id)
+    """Meanwhile the place in the quota is reserved, whatever the policy says of offers: nobody takes it in between."""
+    offer = state_of(partnership, Invited).but(reserved=True)
     return {"state": Switching(switch_id=event.switch_id, offer=offer, overdue_at=event.overdue_at)}
 
 

@@ -70,7 +70,7 @@ class Policy(Contract):
     official_channels: tuple[ShortText, ...] = ("platform_email", "console_message", "sms", "console_link")
     """R19: by which ways an invitation may go out."""
     second_channels: dict[ShortText, ShortText] = SECOND_CHANNELS
-    """By which way a notice goes that did not arrive; where none is named, by platform e-mail."""
+    """By which way a notice goes that did not arrive. Where that does not reach its party, by another one that does."""
     standards_version: ShortText = "1"
     """R8: of the invitation standards that a partner confirms."""
     consent_version: ShortText = "1"

@@ -104,9 +104,7 @@ def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
         from_partnership_id=switch.from_partnership_id,
         from_partner_id=switch.from_partner_id,
     )
-    state = scene.partnership.state
-    reserved = not isinstance(state, Switching) or state.offer.reserved
-    return Accepted((*bound(scene, customer, reserved=reserved), completed))
+    return Accepted((*bound(scene, customer, reserved=True), completed))
 
 
 def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:
@@ -120,7 +118,7 @@ def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:
         partner_id=scene.partner.id, customer_id=customer.id, switch_id=command.switch_id, items=command.items
     )
     state = scene.partnership.state
-    if not isinstance(state, Switching) or state.offer.rules.reserves or not state.offer.reserved:
+    if not isinstance(state, Switching) or state.offer.rules.reserves:
         return Accepted((aborted,))
     # The place was the switch's, and not the offer's.
     return Accepted((aborted, quota_updated(scene.partner, "switch_aborted", reserved=-1)))

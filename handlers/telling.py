@@ -2,18 +2,26 @@
 
 from typing import Literal
 
+from contracts.base import to_milliseconds
 from contracts.commands.binding import RecordNotificationOutcome
 from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
+from contracts.events.termination import DraftStage
 from contracts.rejections import RejectionCode
+from contracts.templates import TemplateName
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.documents import Told
+from handlers.documents import Modification, Told, decider
 from handlers.letters import CHANNEL, CONSOLE, LINK, SMS, again, to_platform
 from handlers.scene import Scene
-from handlers.states import Invited, PendingDecision, Terminated
+from handlers.states import Invited, PendingDecision, Reactivation, Terminated
 from handlers.tokens import INVITATIONS, secret_of
 
 AGAIN = ":again"
-OF_A_DRAFT = ("termination_blocked", "termination_warnings", "termination_code_needed")
+STAGES: dict[TemplateName, DraftStage] = {
+    "termination_blocked": "blocked",
+    "termination_warnings": "unconfirmed",
+    "termination_code_needed": "code_needed",
+}
+"""What a side's draft is while this holds."""
 Next = Literal["nothing", "second_channel", "platform"]
 
 
@@ -33,45 +41,58 @@ def record_outcome(scene: Scene, command: RecordNotificationOutcome) -> Decision
 
 def still_holds(scene: Scene, told: Told) -> bool:  # noqa: PLR0911 - a table
     """Whether it may go out once more: not what asks for something that is over, nor a secret that is void."""
-    partnership, template = scene.partnership, told.template
+    partnership, template, said = scene.partnership, told.template, told.params
+    state, draft = partnership.state, partnership.drafts.get(told.party) if told.party != "platform" else None
     if told.secret is not None and told.secret != secret_of(partnership, told.party, template):
         return False
-    draft = partnership.drafts.get(told.party) if told.party != "platform" else None
     match template:
         case "invitation" | "invitation_reminder":
-            return isinstance(partnership.state, Invited)
+            return isinstance(state, Invited)
         case "verification_code":
             return draft is not None and draft.code is not None and scene.now < draft.code.expires_at
+        case "termination_blocked" | "termination_warnings" | "termination_code_needed":
+            return draft is not None and draft.stage == STAGES[template]
         case "termination_decision_requested":
-            return isinstance(partnership.state, PendingDecision)
+            return (
+                isinstance(state, PendingDecision)
+                and decider(state.case.by, scene.partner) == told.party
+                and said["decide_by"] == to_milliseconds(state.decide_by)
+            )
         case "final_bill_recorded" | "dispute_resolved":
             bill = partnership.bill
-            said = (told.params["amount"], told.params["currency"])
-            return bill is not None and bill.state == "recorded" and (str(bill.amount), bill.currency) == said
+            amount = (said["amount"], said["currency"])
+            return bill is not None and bill.state == "recorded" and (str(bill.amount), bill.currency) == amount
         case "modification_proposed" | "modification_countered":
-            return partnership.modification is not None
+            return _is(partnership.modification, said)
         case "reactivation_requested":
-            return isinstance(partnership.state, Terminated) and partnership.state.reactivation is not None
+            return isinstance(state, Terminated) and _is(state.reactivation, said)
         case _:
-            return template not in OF_A_DRAFT or draft is not None
+            return True
+
+
+def _is(open_one: Modification | Reactivation | None, said: dict[str, str]) -> bool:
+    """Whether it is this one that was told of."""
+    if open_one is None:
+        return False
+    return (open_one.by, to_milliseconds(open_one.answer_by)) == (said["by"], said["answer_by"])
 
 
 def second_channel(scene: Scene, told: Told) -> str | None:
-    """The way that is tried when the first has failed; None where there is no other one.
+    """The way that is tried when the first has failed; None where there is no other one that reaches the party.
 
-    An invitation goes by official channels only (R19), and by no console before the company has an account. Of a
-    partner no phone is known, and of a customer perhaps none.
+    An invitation goes by official channels only (R19). Nobody has a console before it has an account; of a partner no
+    phone is known, and of a customer perhaps none.
     """
-    policy, partnership = scene.policy, scene.partnership
+    policy = scene.policy
     preferred = policy.second_channels.get(told.channel, CHANNEL)
     invited = told.template in INVITATIONS
-    ways = [preferred, SMS, CHANNEL] if invited else [preferred, CONSOLE, CHANNEL]
+    ways = (preferred, SMS, CHANNEL) if invited else (preferred, CONSOLE, CHANNEL, SMS)
     shut = {told.channel}
     if invited:
         shut |= {way for way in ways if way not in policy.official_channels}
-        if partnership.customer_id is None:
-            shut |= {CONSOLE, LINK}
-    if told.party == "partner" or (not invited and not _has_phone(scene)):
+    if told.party == "customer" and scene.partnership.customer_id is None:
+        shut |= {CONSOLE, LINK}
+    if told.party == "partner" or not (invited or _has_phone(scene)):
         shut.add(SMS)
     return next((way for way in ways if way not in shut), None)
 

@@ -40,7 +40,7 @@ def overtaken(state: Ending) -> PendingDecision | InNotice | None:
 
 def _whose(scene: Scene, case: TerminationCase, *, ended: bool) -> Before:
     counted = case.rules.requests_counted or scene.policy.requests_counted
-    uncounted = ended and case.counted and counted == "effective"
+    uncounted = ended and case.by != "platform" and case.counted and counted == "effective"
     return {
         "status": "ending",
         "stage": "stalled",

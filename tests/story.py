@@ -530,10 +530,7 @@ class World:
             mine = [p for p in self.partnerships.values() if p.partner_id == partner.id]
             bound = sum(p.state.status in LIVING for p in mine)
             reserved = sum(
-                p.state.reserved
-                if isinstance(p.state, Invited)
-                else isinstance(p.state, Switching) and p.state.offer.reserved
-                for p in mine
+                p.state.reserved if isinstance(p.state, Invited) else isinstance(p.state, Switching) for p in mine
             )
             # Between the end of the old side and the binding of the new one nothing is counted twice or not at all.
             assert (partner.quota.bound, partner.quota.reserved) == (bound, reserved)

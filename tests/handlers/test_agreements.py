@@ -11,7 +11,7 @@ from contracts.commands.invitation import ResendInvitation
 from contracts.commands.termination import CheckTermination, WaiveBlock
 from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.notice import NoticeSent
-from contracts.events.termination import BlockWaived, TerminationWithdrawn
+from contracts.events.termination import TerminationWithdrawn
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from tests.situations import PERIOD, WHY
@@ -141,7 +141,6 @@ def test_nor_does_it_end_before_it_has_heard_of_the_renewal(command: Step) -> No
     story = stalled().when(until(NEXT_YEAR, as_of=MARCH), later(days=1), fresh(61), command)
     kinds = [type(event) for event in story.events]
     assert TerminationWithdrawn in kinds
-    assert BlockWaived not in kinds
     assert story.partnership().state.status == "active"
     assert story.when(delivered()).events == []
 

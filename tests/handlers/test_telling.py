@@ -17,6 +17,7 @@ from contracts.commands.closing import (
 )
 from contracts.commands.invitation import ResendInvitation
 from contracts.commands.termination import (
+    CheckTermination,
     ConfirmTermination,
     RequestTermination,
     SendVerificationCode,
@@ -74,6 +75,7 @@ from tests.story import (
     verified,
 )
 
+ARREARS = facts(account_in_arrears=True)
 PROPOSES = by_customer(ProposeModification, changes=Changes(terms="ten"))
 ASKS_BACK = by_customer(RequestReactivation, consent_version="1")
 PARTNERS_CODE = (
@@ -130,6 +132,14 @@ def test_a_code_that_did_not_arrive_is_sent_again_to_its_own_side_and_is_its_own
         ((*BOUND, customer_asks()), "partner", (by_customer(WithdrawTermination),)),
         ((*BOUND, PROPOSES), "partner", (by_partner(AnswerModification, answer="decline", reason=WHY),)),
         ((*TERMINATED, ASKS_BACK), "partner", (by_partner(AnswerReactivation, answer="decline"),)),
+        ((*BOUND, partner_asks()), "customer", (by_partner(WithdrawTermination), later(hours=1), partner_asks())),
+        ((*BOUND, customer_asks()), "partner", (partner_is(status="closed"),)),
+        (
+            (*BOUND, PROPOSES),
+            "partner",
+            (by_partner(AnswerModification, answer="decline", reason=WHY), later(hours=1), PROPOSES),
+        ),
+        ((*BOUND, ARREARS, customer_requests()), "customer", (facts(), by_customer(CheckTermination))),
     ],
     ids=[
         "an offer that was taken back",
@@ -142,6 +152,10 @@ def test_a_code_that_did_not_arrive_is_sent_again_to_its_own_side_and_is_its_own
         "a decision that nobody needs",
         "a change that was declined",
         "a reactivation that was declined",
+        "a decision on another request",
+        "a decision that is the platform's by now",
+        "another change",
+        "a block that is gone",
     ],
 )
 def test_what_does_not_hold_any_more_is_not_sent_again(
@@ -214,6 +228,13 @@ def test_nor_is_anybody_else_without_a_phone_of_its_own() -> None:
     lost = told(offered, "partner").notice_id
     offered.when(by_system(RecordNotificationOutcome, "p2", notice_id=lost, outcome="failed"))
     assert followed_by(offered) == "platform"
+
+
+@pytest.mark.requirement("R19", "R29")
+def test_a_company_without_an_account_is_told_nothing_by_the_console() -> None:
+    story = given(*REGISTERED, invite()).when(cancel())
+    again = told(story.when(failed(told(story, "customer"))), "customer")
+    assert (again.template, again.channel, again.address) == ("invitation_cancelled", "sms", "+44 20 7946 0000")
 
 
 @pytest.mark.requirement("R29", "R60")

@@ -28,6 +28,7 @@ from contracts.events.termination import (
 )
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
+from handlers.actions import case_actions
 from handlers.deadlines import deadlines
 from handlers.policy import Policy
 from handlers.states import InNotice, PendingDecision, Terminated
@@ -142,6 +143,35 @@ def test_what_is_overtaken_can_still_be_taken_back_and_the_agreements_end_goes_o
 
 def story_steps(overtaken: tuple[Step, ...], blocked: Send) -> tuple[Step, ...]:
     return (*overtaken, later(days=15), blocked, reached("agreement_end"))
+
+
+@pytest.mark.requirement("R41", "R62")
+def test_what_is_taken_back_is_given_back_once_and_leaves_nothing_with_the_agreements_end() -> None:
+    effective = policy(requests_counted="effective")
+    bound = (registered(notice_days=30), *BOUND[1:], effective, until(60), delivered(), later(days=45), as_of(45))
+    asked = (customer_asks(billing_mode="none"), partner_decides())
+    story = given(*bound, *asked, *story_steps((), as_of(60, account_in_arrears=True)))
+    assert "WithdrawTermination" in case_actions(story.partnership(), story.partner(), "customer")
+    assert "WithdrawTermination" in case_actions(story.partnership(), story.partner(), "platform")
+    story.when(by_customer(WithdrawTermination))
+    assert story.customer().submissions == ()
+    assert "WithdrawTermination" not in case_actions(story.partnership(), story.partner(), "customer")
+    story.when(as_of(60), delivered())
+    ended = story.partnership().state
+    assert isinstance(ended, Terminated)
+    assert (ended.billing_mode, ended.reason) == ("direct", "")
+    both = policy(requests_counted="effective", requests_of=("customer", "partner"))
+    earlier = (*BOUND[1:], both, customer_asks(), by_customer(WithdrawTermination), customer_asks(), partner_decides())
+    assert given(registered(notice_days=30), *earlier).customer().submissions == (NOON,)
+
+
+@pytest.mark.requirement("R41", "R76")
+def test_a_waiver_that_comes_with_the_renewal_is_for_the_request_that_goes_on() -> None:
+    overtaken = (*WITH_NOTICE, until(60), delivered(), later(days=45), as_of(45), customer_asks(), partner_decides())
+    story = given(*story_steps(overtaken, as_of(60, account_in_arrears=True)), until(900, as_of=60))
+    story.when(by_platform(WaiveBlock, item="ACCOUNT_IN_ARREARS", reason=WHY))
+    assert isinstance(story.partnership().state, InNotice)
+    assert story.partnership().waived == ("ACCOUNT_IN_ARREARS",)
 
 
 @pytest.mark.requirement("R41", "R80")
