@@ -269,10 +269,9 @@ def _notice(
     notice_id: str,
     now: datetime,
 ) -> NoticeSent:
-    given = _given(partnership, customer, event, now)
+    params = _params(partnership, customer, template, event, now)
     if template == "switch_aborted" and party == "partner":
-        given["items"] = ""  # what the customer has to clear with its other partner is not this one's business
-    params = {name: _text(given.get(name, "")) for name in TEMPLATES[template] if name != "token"}
+        params["items"] = ""  # what the customer has to clear with its other partner is not this one's business
     if party == "partner":
         return to_partner(partner, partnership, template, params, notice_id, CHANNEL)
     if party == "platform":
@@ -281,14 +280,25 @@ def _notice(
     return to_customer(partner, partnership, customer, template, params, notice_id, channel)
 
 
-def _given(partnership: Partnership, customer: Customer | None, event: Event, now: datetime) -> dict[str, Any]:
-    """The fields of the rules that it goes by, of the event's private part, and of the event, which go first."""
+def _params(
+    partnership: Partnership, customer: Customer | None, template: TemplateName, event: Event, now: datetime
+) -> dict[str, str]:
+    """From the event, its private part, the rules that the draft goes by, and what else is known, in this order."""
+    names = GIVEN[template]
+    if not names:
+        return {}
     fields = event.__dict__
     private, draft = fields.get("private"), partnership.drafts.get(fields.get("by", ""))
-    given = _known(partnership, customer, now)
-    if draft:
-        given |= dict(draft.rules)
-    return {**given, **(private.__dict__ if private else {}), **fields}
+    given = {**(draft.rules.__dict__ if draft else {}), **(private.__dict__ if private else {}), **fields}
+    if not given.keys() >= names:
+        given = {**_known(partnership, customer, now), **given}
+    return {name: _text(given.get(name)) for name in names}
+
+
+GIVEN = {
+    template: dict.fromkeys(name for name in names if name != "token").keys() for template, names in TEMPLATES.items()
+}
+"""What each template is given, but for the token, which is put in when it goes out."""
 
 
 def _known(partnership: Partnership, customer: Customer | None, now: datetime) -> dict[str, Any]:
@@ -299,7 +309,7 @@ def _known(partnership: Partnership, customer: Customer | None, now: datetime) -
         known["expires_at"] = state.expires_at
     if isinstance(state, Ending):
         case = state.case
-        known |= {**dict(case.rules), "by": case.by, "category": case.category, "ends_at": case.ends_at}
+        known |= {**case.rules.__dict__, "by": case.by, "category": case.category, "ends_at": case.ends_at}
         known["reason"] = case.details.reason
     cycle = customer.cycle_at(now) if customer else None
     return known | {"cycle_starts_at": cycle.starts_at, "cycle_ends_at": cycle.ends_at} if cycle else known
