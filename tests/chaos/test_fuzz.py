@@ -10,7 +10,7 @@ import pytest
 from tests.chaos.cluster import cluster
 from tests.chaos.run import Plan, run_on
 
-RECORDS = 2500
+RECORDS = 2000
 MEMORY_MB_MAX = 200
 
 

@@ -35,7 +35,7 @@ def test_nothing_is_lost_doubled_or_reordered_whatever_is_killed(tmp_path: Path)
         for fault in faults.FAULTS
         if fault.name in CHOSEN
     )
-    plan = Plan(seed=1, seconds=35, commands=3000, pause_seconds=0.5, table=table)
+    plan = Plan(seed=1, seconds=25, commands=2400, pause_seconds=0.5, table=table)
     with cluster(lambda _: None) as servers:
         report = run_on(servers, plan, lambda _: None, tmp_path)
     assert report.findings.clean, report.findings.lines()
