@@ -15,7 +15,7 @@ from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import Customer, Live
 from handlers.guards import (
     no_reason,
-    no_room,
+    no_room_for,
     not_allowed,
     not_the_turn_of,
     own_side,
@@ -42,7 +42,7 @@ def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR091
         _switch_under_way(customer)
         or partner_may_bind(scene.partner, scene.now)
         or unfit(customer, must_be_known=True)
-        or (None if state.reserved or _is_own(customer, scene.partner.id) else _no_room(scene))
+        or (None if state.reserved or customer.is_with(scene.partner.id) else no_room_for(scene.partner, command.actor))
     ):
         return refusal
     accepted = InvitationAccepted(**scene.ids, stage=state.stage, consent_version=scene.policy.consent_version)
@@ -65,17 +65,6 @@ def _not_ready(scene: Scene, command: AcceptInvitation, state: Invited) -> Rejec
     if command.consent_version != current or state.consent_version not in (None, current):
         return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": current, "of_offer": state.consent_version})
     return None
-
-
-def _no_room(scene: Scene) -> Rejected | None:
-    """How many customers a partner has is its own business."""
-    refusal = no_room(scene.partner)
-    return Rejected(refusal.code) if refusal and scene.message.data.actor.kind is Party.CUSTOMER else refusal
-
-
-def _is_own(customer: Customer, partner_id: str) -> bool:
-    """To renew takes no second place (C1)."""
-    return customer.live is not None and customer.live.partner_id == partner_id
 
 
 def _switch_under_way(customer: Customer) -> Rejected | None:

@@ -131,6 +131,10 @@ class Customer(Document):
     """And those of each partner, where the policy counts them too (C4): nobody uses up another's."""
     extra_requests: Count = 0
 
+    def is_with(self, partner_id: str) -> bool:
+        """Whether this partner's customer it is: to renew takes no second place (C1)."""
+        return self.live is not None and self.live.partner_id == partner_id
+
     def submissions_of(self, by: Initiator | None, partner_id: str) -> tuple[datetime, ...]:
         """Those of the customer, over all its partners; or of this partner."""
         return self.partners_submissions.get(partner_id, ()) if by == "partner" else self.submissions

@@ -30,8 +30,8 @@ from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer
 from handlers.guards import in_days, is_over, no_reason, not_allowed, quota_updated
 from handlers.scene import Scene
-from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase
-from handlers.withdrawal import asked_again, before, overtaken
+from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase, cases_of
+from handlers.withdrawal import asked_again, before
 
 Basis = Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
 
@@ -188,9 +188,7 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
 def _concerned(scene: Scene, item: BlockItem) -> tuple[Side, ...]:
     """Both where it is about the open case; of a draft only its own side knows."""
     state, drafts = scene.partnership.state, scene.partnership.drafts
-    own = overtaken(state) if isinstance(state, Ending) else None
-    cases = (state.case, own.case if own else state.case) if isinstance(state, Ending) else ()
-    if any(item in case.rules.items for case in cases):
+    if isinstance(state, Ending) and any(item in case.rules.items for case in cases_of(state)):
         return ("partner", "customer")
     return tuple(side for side, draft in drafts.items() if item in draft.rules.items)
 

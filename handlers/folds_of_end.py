@@ -46,6 +46,7 @@ from handlers.states import (
     Suspended,
     Terminated,
     TerminationCase,
+    cases_of,
 )
 
 # ------------------------------------------------------------------------------------------------------------ the draft
@@ -108,9 +109,8 @@ def _discarded(partnership: Partnership, event: TerminationDraftDiscarded, _: da
     """What was waived was waived for this one; unless there is another one that it may have been meant for."""
     left = _without(partnership, event.by)
     state = partnership.state
-    cases = (state.case,) if isinstance(state, Ending) else ()
-    own = (state.own.case,) if isinstance(state, Stalled) and state.own is not None else ()
-    return {"drafts": left, "waived": _still_waived(partnership, left, *cases, *own)}
+    cases = cases_of(state) if isinstance(state, Ending) else ()
+    return {"drafts": left, "waived": _still_waived(partnership, left, *cases)}
 
 
 def _still_waived(

@@ -85,6 +85,12 @@ def no_room(partner: Partner) -> Rejected | None:
     )
 
 
+def no_room_for(partner: Partner, actor: Actor) -> Rejected | None:
+    """`no_room`, in the words that this one may hear: how many customers a partner has is its own business."""
+    refusal = no_room(partner)
+    return Rejected(refusal.code) if refusal and actor.kind is Party.CUSTOMER else refusal
+
+
 QuotaCause = Literal[
     "limit_changed",
     "invitation_sent",

@@ -66,7 +66,7 @@ def _by_partner(partner: Partner, customer: Customer | None, command: InviteCust
     if customer is not None and (refusal := _may_not_be_invited(customer, partner, policy)):
         return refusal
     # One's own customer has its place already (C1).
-    own = customer is not None and customer.live is not None and customer.live.partner_id == partner.id
+    own = customer is not None and customer.is_with(partner.id)
     if not own and (refusal := no_room(partner)):
         return refusal
     reserves = policy.reserve_on_invite and not own

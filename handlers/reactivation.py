@@ -18,7 +18,7 @@ from contracts.rejections import RejectionCode
 from contracts.terms import Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer
-from handlers.guards import no_room, not_allowed, own_side, partner_may_bind, quota_updated, unfit
+from handlers.guards import no_room_for, not_allowed, own_side, partner_may_bind, quota_updated, unfit
 from handlers.scene import Scene
 from handlers.states import Purged, Reactivation, Terminated
 
@@ -125,10 +125,11 @@ def _may_not_come_back(scene: Scene, customer: Customer) -> Rejected | None:
     """The customer is free and fit, and the partner may bind it and has room."""
     if customer.live is not None or customer.switch is not None:
         return Rejected(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, {"bound": customer.live is not None})
-    refusal = no_room(scene.partner)
-    if refusal is not None and scene.message.data.actor.kind is Party.CUSTOMER:
-        refusal = Rejected(refusal.code)  # how many customers a partner has is its own business
-    return partner_may_bind(scene.partner, scene.now) or unfit(customer, must_be_known=True) or refusal
+    return (
+        partner_may_bind(scene.partner, scene.now)
+        or unfit(customer, must_be_known=True)
+        or no_room_for(scene.partner, scene.message.data.actor)
+    )
 
 
 def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[Event, ...]:

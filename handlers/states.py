@@ -180,6 +180,12 @@ class Stalled(Ending):
     """A side's own request, which the agreement's end has overtaken: it goes on if the agreement does."""
 
 
+def cases_of(state: Ending) -> tuple[TerminationCase, ...]:
+    """All that are open: one, and what that has overtaken."""
+    own = state.own if isinstance(state, Stalled) else None
+    return (state.case,) if own is None else (state.case, own.case)
+
+
 OpenCase = Annotated[PendingDecision | InNotice | Stalled, Field(discriminator="stage")]
 
 

@@ -60,6 +60,13 @@ def with_token(record: Outgoing, secrets: Secrets) -> bytes | None:
     return orjson.dumps(body)
 
 
+def as_published(record: Outgoing, secrets: Secrets) -> tuple[bytes | None, bool]:
+    """The value as it went out, and whether all of it is known: not its token, where the secret is not that made it."""
+    if record.token is None or secrets.accepts(record.token[3]):
+        return with_token(record, secrets), True
+    return without_token(record.value), False
+
+
 def without_token(value: bytes | None) -> bytes | None:
     """A notice with its token left out, for those who do not know the secret."""
     try:

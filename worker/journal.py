@@ -13,7 +13,7 @@ from typing import Any
 from contracts.message import Event
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
-from worker.encode import with_token, without_token
+from worker.encode import as_published
 from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Outgoing, header
 from worker.secrets import Secrets
 
@@ -141,9 +141,8 @@ def published_digest(record: dict[str, Any], secrets: Secrets) -> tuple[bytes, b
     if "digest" in record:
         return bytes(record["digest"]), "token" not in record
     (outgoing,) = records_of({"records": [record]})
-    if outgoing.token is None or secrets.accepts(outgoing.token[3]):
-        return digest_of_value(with_token(outgoing, secrets)), True
-    return digest_of_value(without_token(outgoing.value)), False
+    value, has_token = as_published(outgoing, secrets)
+    return digest_of_value(value), has_token
 
 
 def digest_of_value(value: bytes | None) -> bytes:

@@ -16,7 +16,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from contracts.topics import TopicName
 from worker.clock import monotonic_seconds, to_milliseconds
-from worker.encode import with_token, without_token
+from worker.encode import as_published, without_token
 from worker.journal import records_of
 from worker.kafka import make_reader, start_client, stop_client
 from worker.records import EDITED_FROM_HEADER, REPUBLISHED_HEADER, Headers, Outgoing, header, mark_of, place_of
@@ -128,8 +128,7 @@ def key_of(record: Outgoing, secrets: Secrets) -> Key:
 
     Without its token where the secret is not known (any more) with which that was made.
     """
-    known = record.token is None or secrets.accepts(record.token[3])
-    value = with_token(record, secrets) if known else without_token(record.value)
+    value, _ = as_published(record, secrets)
     return mark_of(record.topic, record.partition), _digest(record.key, value, record.headers)
 
 
