@@ -190,7 +190,7 @@ NOTICES: dict[type[Event], Notice] = {
     PartnershipBound: Notice("partnership_bound", _both),
     ActivationRecorded: Notice(_activation, _of_activation),
     ActivationOverdue: Notice("activation_overdue", _platform),
-    PartnershipSuspended: Notice("partnership_suspended", _both),
+    PartnershipSuspended: Notice("partnership_suspended", _both, besides=True),
     PartnershipResumed: Notice("partnership_resumed", _both),
     PartnershipAgreementUpdated: Notice("agreement_updated", _customer),
     SwitchStarted: Notice("switch_started", _both),

@@ -8,7 +8,14 @@ from datetime import timedelta
 from contracts.agreement import CaseRules
 from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
 from contracts.events.billing import BillingSwitched
-from contracts.events.binding import PartnershipBound, SwitchAborted, SwitchBlocked, SwitchCompleted
+from contracts.events.binding import (
+    PartnershipBound,
+    PartnershipSuspended,
+    SwitchAborted,
+    SwitchBlocked,
+    SwitchCompleted,
+)
+from contracts.events.partnership import Why
 from contracts.events.termination import Successor, TerminationDetails
 from contracts.message import SYSTEM, Event
 from contracts.terms import Model
@@ -18,7 +25,7 @@ from handlers.ending import End, ended
 from handlers.guards import quota_updated
 from handlers.policy import Policy
 from handlers.scene import Scene
-from handlers.states import Active, Ending, Suspended, Switching
+from handlers.states import Active, Ending, State, Suspended, Switching, Terminated
 
 
 def bound(scene: Scene, customer: Customer, *, reserved: bool) -> tuple[Event, ...]:
@@ -52,7 +59,9 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
     customer, state = scene.customer, scene.partnership.state
     if customer is None or _standing(customer, command.switch_id) is None:
         return Accepted()
-    complete = CompleteSwitch(actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id)
+    complete = CompleteSwitch(
+        actor=SYSTEM, switch_id=command.switch_id, customer_id=customer.id, was_suspended=_was_suspended(state)
+    )
     go_on = (Internal(complete, command.to_partnership_id, command.to_partner_id),)
     if not isinstance(state, Active | Suspended | Ending):
         return Accepted(internal=go_on)  # it ended by itself in the meantime
@@ -64,6 +73,13 @@ def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:
         )
         return Accepted((blocked,), (Internal(abort, command.to_partnership_id, command.to_partner_id),))
     return Accepted(ended(scene, customer, _hand_over(command, rules)), go_on)
+
+
+def _was_suspended(state: State) -> bool:
+    """What the platform has suspended, it alone resumes; no change of partner or of terms does."""
+    if isinstance(state, Terminated):
+        return state.was_suspended
+    return isinstance(state.before if isinstance(state, Ending) else state, Suspended)
 
 
 def _hand_over(command: EndForSwitch, rules: CaseRules) -> End:
@@ -104,7 +120,16 @@ def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
         from_partnership_id=switch.from_partnership_id,
         from_partner_id=switch.from_partner_id,
     )
-    return Accepted((*bound(scene, customer, reserved=True), completed))
+    suspended = PartnershipSuspended(
+        partner_id=scene.partner.id,
+        customer_id=customer.id,
+        status="suspended",
+        stage=completed.stage,
+        private=Why(reason="the platform had suspended the former partnership"),
+    )
+    return Accepted(
+        (*bound(scene, customer, reserved=True), completed, *((suspended,) if command.was_suspended else ()))
+    )
 
 
 def abort_switch(scene: Scene, command: AbortSwitch) -> Decision:

@@ -35,6 +35,8 @@ class CompleteSwitch(Command):
 
     switch_id: Id
     customer_id: Id
+    was_suspended: bool = False
+    """The platform had suspended the old side, and so it stays (R39)."""
 
 
 class AbortSwitch(Command):

@@ -30,6 +30,7 @@ from tests.story import (
     NOON,
     OPENED,
     REGISTERED,
+    SUSPENDED,
     VERIFIED,
     Send,
     Step,
@@ -209,16 +210,19 @@ def test_a_customer_that_offers_itself_consents_and_confirms_its_switch_by_that(
 # ------------------------------------------------------------------------------------------------ an own customer (C1)
 
 
-@pytest.mark.requirement("R1", "R5")
-def test_an_own_customer_may_be_invited_to_other_terms_where_the_policy_says_so() -> None:
+@pytest.mark.requirement("R1", "R5", "R39")
+@pytest.mark.parametrize(("before", "after"), [(BOUND, "active"), (SUSPENDED, "suspended")])
+def test_an_own_customer_may_be_invited_to_other_terms_where_the_policy_says_so(
+    before: tuple[Step, ...], after: str
+) -> None:
     renewed = policy(own_customers_may_be_invited=True)
-    way = (*BOUND, renewed, invite("p1", "c1", subject="again", customer_id="c1"))
+    way = (*before, renewed, invite("p1", "c1", subject="again", customer_id="c1"))
     story = given(*way)
     entered = [opened(token="invitation:again:1"), verified(), accept(switch_confirmed=True)]  # noqa: S106
     for step in entered:
         story.when(Send(step.command, "again", "p1"))
     story.when(delivered())
-    assert story.world.partnerships["again"].state.status == "active"
+    assert story.world.partnerships["again"].state.status == after
     assert story.partnership().state.status == "terminated"
     assert story.customer().submissions == ()
     assert story.partner().quota.bound == 1

@@ -2,10 +2,12 @@
 
 import pytest
 
+from contracts.commands.binding import ResumePartnership, SuspendPartnership
 from contracts.commands.internal import AbortSwitch, CompleteSwitch, EndForSwitch
 from contracts.events.billing import BillingSwitched, FinalBillRequested
 from contracts.events.binding import (
     PartnershipBound,
+    PartnershipResumed,
     SwitchAborted,
     SwitchBlocked,
     SwitchCompleted,
@@ -14,6 +16,7 @@ from contracts.events.binding import (
 from contracts.events.closing import DataRetentionStarted
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import InvitationAccepted
+from contracts.events.notice import NoticeSent
 from contracts.events.termination import PartnershipTerminated
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
@@ -24,6 +27,7 @@ from tests.story import (
     Send,
     Step,
     accept,
+    by_platform,
     cancel,
     customer_asks,
     decline,
@@ -128,6 +132,20 @@ def test_an_old_side_that_ended_by_itself_meanwhile_does_not_stop_the_switch() -
         QuotaUpdated,
         like(BillingSwitched, from_mode="direct", from_partner_id=None, to_partner_id="p2"),
         SwitchCompleted,
+    )
+
+
+@pytest.mark.requirement("R29", "R39")
+@pytest.mark.parametrize("meanwhile", [(), (customer_asks(),), (platform_ends(),)], ids=["lives", "ends", "ended"])
+def test_a_switch_does_not_lift_a_suspension(meanwhile: tuple[Step, ...]) -> None:
+    suspended = by_platform(SuspendPartnership, reason="the account is under investigation")
+    story = given(*PROMPTED, suspended, switch(), *meanwhile).when(delivered())
+
+    told = [event.template for event in story.events if isinstance(event, NoticeSent)]
+    assert (told.count("partnership_bound"), told.count("partnership_suspended")) == (2, 2)
+    assert story.partnership("p2").state.status == "suspended"
+    story.when(by_platform(ResumePartnership, "p2", reason="it was a mistake")).then(
+        like(PartnershipResumed, status="active", stage="activation_pending")
     )
 
 
