@@ -58,7 +58,9 @@ class Contract(BaseModel):
     Unknown fields are ignored so that a newer producer may add some (additive evolution).
     """
 
-    model_config = ConfigDict(frozen=True, extra="ignore", ser_json_inf_nan="null", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", ser_json_inf_nan="null", allow_inf_nan=False, hide_input_in_errors=True
+    )
 
     def but(self, **changes: Any) -> Self:
         """A copy with some fields changed. Their types are certain, so nothing is validated again.

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from contracts.events.binding import PartnershipBound, SwitchAborted, SwitchCompleted, SwitchStarted
@@ -34,6 +35,8 @@ from handlers.documents import (
     Switch,
 )
 
+DEALINGS_MAX = 100
+"""Partners whose dealings with a customer are kept: a report can name anybody, and a document has its limit."""
 SUBMISSIONS_MAX = 32
 """As many as a policy can ask about (`requests_max`); older ones no longer matter."""
 
@@ -78,16 +81,21 @@ FOLDS_OF_PARTNER: dict[type[Event], Callable[[Partner, Any], dict[str, Any]]] = 
 
 def _facts(customer: Customer, event: CustomerStandingRecorded, _: str, __: datetime) -> dict[str, Any]:
     recorded = event.private or RecordedFacts()
-    changes: dict[str, Any] = {"facts": _replaced(customer.facts, recorded.facts)}
+    changes: dict[str, Any] = {"facts": _replaced(customer, recorded.facts)}
     if recorded.billing_cycle is not None:
         changes |= {"billing_cycle": recorded.billing_cycle, "billing_cycle_as_of": event.as_of}
     return changes
 
 
-def _replaced(known: tuple[Fact, ...], new: tuple[Fact, ...]) -> tuple[Fact, ...]:
-    facts = {(fact.name, fact.partner_id): fact for fact in known}
-    facts.update({(fact.name, fact.partner_id): fact for fact in new})
-    return tuple(facts.values())
+def _replaced(customer: Customer, new: tuple[Fact, ...]) -> tuple[Fact, ...]:
+    """Of dealings those with its own partner, and those that were reported last."""
+    facts = {(fact.name, fact.partner_id): fact for fact in (*customer.facts, *new)}
+    latest = {fact.partner_id: fact.as_of for fact in sorted(facts.values(), key=attrgetter("as_of"))}
+    latest.pop(None, None)
+    if len(latest) <= DEALINGS_MAX:
+        return tuple(facts.values())
+    kept = sorted(latest, key=lambda partner: (customer.is_with(partner or ""), latest[partner]))[-DEALINGS_MAX:]
+    return tuple(fact for fact in facts.values() if fact.partner_id is None or fact.partner_id in kept)
 
 
 def _extra(_: Customer, event: ExtraRequestGranted, __: str, ___: datetime) -> dict[str, Any]:

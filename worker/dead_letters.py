@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from contracts.topics import TopicName
 from worker.decode import Item, Readable
-from worker.records import SOURCE_HEADER, Outgoing
+from worker.records import HEADERS_MAX, SOURCE_HEADER, Outgoing
 
 HANDLER_FAILED = "HANDLER_FAILED"
 NOT_STORABLE = "NOT_STORABLE"
@@ -86,7 +86,7 @@ def dead_letter(
         "partner": message.partner_id if message else undecodable and undecodable.partner_id,
         "key": record.key,
         "value": record.value,
-        "headers": [[name, value] for name, value in original],
+        "headers": [[name, value] for name, value in original[:HEADERS_MAX]],
     }
     if blocks is not None:
         document["blocks"] = blocks

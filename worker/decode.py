@@ -1,6 +1,7 @@
 """Step 1 of a lane: bytes → command, or the reason why not. Never raises because of what a record holds."""
 
 import hashlib
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -15,9 +16,11 @@ from contracts.commands.operating import Order
 from contracts.message import Command, CommandFrame, CommandMessage
 from contracts.registry import COMMANDS, INTERNAL, ORDERS
 from contracts.topics import COMMAND_BYTES_MAX
-from worker.records import SIGNATURE_HEADER, Source, header
+from worker.records import HEADERS_MAX, SIGNATURE_HEADER, TOO_LARGE_HEADER, Source, header
 from worker.secrets import Secrets
 
+PROBLEMS_MAX = 100
+SIZE_PATTERN = re.compile(rb"\d{1,12}")
 ERROR_CHARACTERS_MAX = 500
 """Of an error's text in a dead letter: enough to act on, too little to carry a body along."""
 
@@ -92,7 +95,7 @@ def decode(record: ConsumerRecord, secrets: Secrets) -> Item:
 def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:  # noqa: PLR0911 - one for each reason
     value = record.value
     if not value:
-        return Undecodable(Unreadable.EMPTY, "the record has no value")
+        return _unmoved(record) or Undecodable(Unreadable.EMPTY, "the record has no value")
     if len(value) > COMMAND_BYTES_MAX:
         return Undecodable(Unreadable.TOO_LARGE, f"{len(value)} bytes; a command may have {COMMAND_BYTES_MAX}")
     try:
@@ -131,6 +134,15 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
         return _undecodable(Unreadable.INVALID_DATA, str(error)[:ERROR_CHARACTERS_MAX], body)
 
 
+def _unmoved(record: ConsumerRecord) -> Undecodable | None:
+    """What intake left where it was (worker/intake.py)."""
+    size = header(record.headers, TOO_LARGE_HEADER)
+    if size is None or not SIZE_PATTERN.fullmatch(size):
+        return None
+    told = f"{int(size)} bytes with key and headers, or more than {HEADERS_MAX} of these; it is on its own topic only"
+    return Undecodable(Unreadable.TOO_LARGE, told)
+
+
 def digest_of(frame: CommandFrame, data: object) -> bytes:
     """16 bytes that are the same for a repeat, whatever its time, tracing, white space and order of keys.
 
@@ -150,7 +162,9 @@ def _undecodable(reason: Unreadable, error: str, body: dict[str, Any]) -> Undeco
 
 
 def _explain(error: ValidationError) -> str:
-    """Field and rule of each problem, without the value: it may be personal data."""
+    """Field and rule of each problem, without the value: it may be personal data. Not of 100,000: that takes long."""
+    if error.error_count() > PROBLEMS_MAX:
+        return f"{error.error_count()} problems"
     problems = error.errors(include_input=False, include_url=False, include_context=False)
     text = "; ".join(f"{'.'.join(str(part) for part in p['loc']) or 'data'}: {p['msg']}" for p in problems[:10])
     return text[:ERROR_CHARACTERS_MAX]

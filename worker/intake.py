@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from aiokafka.errors import IllegalStateError
 
 from contracts.base import ID_CHARACTERS_MAX
-from contracts.topics import COMMAND_BYTES_MAX, TopicName
+from contracts.topics import COMMAND_BYTES_MAX, RECORD_BYTES_MAX, TopicName
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.commits import Commits
 from worker.cursor import Cursor
@@ -30,7 +30,7 @@ from worker.kafka import (
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.partitioning import lane_of
-from worker.records import Source
+from worker.records import HEADERS_MAX, TOO_LARGE_HEADER, Headers, Source
 from worker.settings import Settings
 from worker.watchdog import Place
 
@@ -55,6 +55,20 @@ def lane_for(record: ConsumerRecord, lanes: int) -> int:
             if isinstance(partner, str) and 0 < len(partner) <= ID_CHARACTERS_MAX:
                 return lane_of(partner, lanes)
     return lane_of(f"{record.topic}:{record.partition}", lanes)
+
+
+def carried(record: ConsumerRecord) -> tuple[bytes | None, bytes | None, Headers]:
+    """Key, value and headers as they go into the lane log.
+
+    A topic's limit is on the compressed batch, so what is unpacked here may be larger than the lane log takes. Sent for
+    ever, it would stop everything behind it. So a mark goes in its place, and becomes the dead letter of what stays
+    where it is, on its own topic.
+    """
+    sizes = (len(name.encode()) + len(value or b"") for name, value in record.headers)
+    size = len(record.key or b"") + len(record.value or b"") + sum(sizes)
+    if size <= RECORD_BYTES_MAX and len(record.headers) <= HEADERS_MAX:
+        return record.key, record.value, tuple(record.headers)
+    return None, None, ((TOO_LARGE_HEADER, b"%d" % size),)
 
 
 def in_order_of_time(records: Sequence[ConsumerRecord]) -> list[ConsumerRecord]:
@@ -166,9 +180,9 @@ class Intake:
                     batches = Batches(self._producer)
                     for record in records:
                         source = Source(record.topic, record.partition, record.offset, record.timestamp)
-                        headers = [*record.headers, source.to_header()]
+                        key, value, headers = carried(record)
                         lane = lane_for(record, self._settings.lanes)
-                        batches.add(self._lane_log, lane, record.key, record.value, headers, None)
+                        batches.add(self._lane_log, lane, key, value, (*headers, source.to_header()), None)
                     await batches.send()
             except UNAVAILABLE as error:
                 # The outcome is unknown; sending again can only make repeats.

@@ -19,6 +19,12 @@ SOURCE_PATTERN = re.compile(rb"([A-Za-z0-9._-]{1,249}):(\d{1,9}):(\d{1,18}):(\d{
 EDITED_FROM_HEADER = "~edited-from"
 """The dead letter whose record this is, or corrects: sent on by a lane that it did not belong to."""
 
+TOO_LARGE_HEADER = "~too-large"
+"""Written by intake on what stands for a record that the lane log would not take: how many bytes that has."""
+
+HEADERS_MAX = 1000
+"""Headers of a record that is moved, and of a letter that is kept: each costs far more in MongoDB than in Kafka."""
+
 REPUBLISHED_HEADER = "republished"
 """On a record that went out before: the id of the order to publish it again."""
 

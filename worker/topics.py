@@ -7,7 +7,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 
-from contracts.topics import TOPICS, Topic, TopicName
+from contracts.topics import DAY_MS, TOPICS, Topic, TopicName
 from worker.failures import StopWorker
 from worker.kafka import client_options
 from worker.settings import Settings
@@ -83,6 +83,7 @@ async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: list[
             replication_factor=settings.replication_factor,
             topic_configs={
                 "retention.ms": str(topic.retention_ms),
+                "segment.ms": str(DAY_MS),  # what is over goes with its whole segment
                 "max.message.bytes": str(topic.max_message_bytes),
                 "message.timestamp.type": "LogAppendTime" if topic.log_append_time else "CreateTime",
                 "cleanup.policy": "delete",

@@ -21,6 +21,8 @@ from contracts.events.termination import (
 )
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
+from contracts.standing import Dealings
+from handlers.folds_of_parties import DEALINGS_MAX
 from tests.story import (
     BOUND,
     INVITED,
@@ -87,6 +89,20 @@ def test_an_older_fact_about_a_customer_never_replaces_a_newer_one() -> None:
     story = given(*BOUND).when(facts(as_of=BEFORE, account_in_arrears=True, settlements_outstanding=True))
     story.then(like(CustomerStandingRecorded, recorded=()))
     story.when(customer_asks()).then(VerificationCodeAccepted, TerminationSubmitted, TerminationDecisionRequested)
+
+
+@pytest.mark.requirement("R44")
+def test_of_dealings_those_with_its_own_partner_and_those_reported_last_are_kept() -> None:
+    def reported(number: int) -> Send:
+        dealings = (Dealings(partner_id=f"other-{number}", settlements_outstanding=True),)
+        command = ReportCustomerStanding(actor=SYSTEM, as_of=NOON + timedelta(seconds=number), dealings=dealings)
+        return Send(command, "c1", "c1")
+
+    story = given(*BOUND, later(days=1), *(reported(number) for number in range(DEALINGS_MAX + 5)))
+
+    partners = {fact.partner_id for fact in story.customer().facts if fact.partner_id}
+    assert partners == {"p1", *(f"other-{number}" for number in range(6, DEALINGS_MAX + 5))}
+    assert story.customer().fact("qualified") is not None
 
 
 @pytest.mark.requirement("R65")

@@ -15,7 +15,7 @@ from contracts.topics import COMMAND_BYTES_MAX
 from tests.support import messages
 from tests.support.poison import POISONS, forged
 from worker.decode import ERROR_CHARACTERS_MAX, Readable, Undecodable, Unreadable, decode
-from worker.records import SIGNATURE_HEADER
+from worker.records import SIGNATURE_HEADER, TOO_LARGE_HEADER
 from worker.secrets import Secrets
 
 SECRETS = Secrets("0123456789abcdef0123456789abcdef")
@@ -73,6 +73,24 @@ def test_one_byte_more_is_too_large() -> None:
 
     assert found.reason is Unreadable.TOO_LARGE
     assert str(COMMAND_BYTES_MAX) in found.error
+
+
+@pytest.mark.parametrize(
+    ("size", "reason"), [(b"3000000", Unreadable.TOO_LARGE), (b"large", Unreadable.EMPTY), (b"", Unreadable.EMPTY)]
+)
+def test_what_intake_did_not_move_is_too_large(size: bytes, reason: Unreadable) -> None:
+    assert unreadable(None, ((TOO_LARGE_HEADER, size),)).reason is reason
+    assert readable(messages.register_partner("p"), ((TOO_LARGE_HEADER, size),))
+
+
+def test_fifty_thousand_problems_are_counted_and_not_named() -> None:
+    def wrong(number: int) -> str:
+        permissions = [0] * number
+        value = messages.command("ConfigurePermissions", "c", "p", "q", messages.SYSTEM, permissions=permissions)
+        return unreadable(value).error
+
+    assert wrong(2) == "permissions.0: Input should be a valid string; permissions.1: Input should be a valid string"
+    assert wrong(50_000) == "50000 problems"
 
 
 @pytest.mark.parametrize(("length", "fits"), [(128, True), (129, False)])

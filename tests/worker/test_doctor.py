@@ -152,7 +152,8 @@ def test_marks_of_transactions_are_no_backlog(sound: Deployment) -> None:
         ("quota.events", {"cleanup_policy": "compact"}, "topics", PROBLEM, "cleanup.policy=compact", "Set it to del"),
         ("lanes", {"max_message_bytes": "1000000"}, "topics", PROBLEM, "max.message.bytes", "Set it to 2097152"),
         ("facts", {"message_timestamp_type": "CreateTime"}, "topics", PROBLEM, "CreateTime", "LogAppendTime"),
-        ("notice.events", {"retention_ms": str(1440 * HOUR_MS)}, "retention", PROBLEM, "60.0 days", "retention.ms"),
+        ("notice.events", {"retention_ms": str(1440 * HOUR_MS)}, "retention", PROBLEM, "61.0 days", "retention.ms"),
+        ("notice.events", {"segment_ms": str(600 * HOUR_MS)}, "retention", PROBLEM, "32.0 days", "segment.ms"),
         ("notice.events", {"retention_ms": "-1"}, "retention", PROBLEM, "for ever", "retention.ms"),
         ("lanes", {"retention_ms": str(5 * HOUR_MS)}, "retention", WARNING, "0.2 days", "retention.ms to 604800000"),
         ("facts", {"retention_bytes": "1000000"}, "retention", WARNING, "retention.bytes", "-1"),
@@ -168,6 +169,7 @@ def test_a_topic_with_wrong_settings(
         "message_timestamp_type": "LogAppendTime",
         "retention_ms": str(7 * 24 * HOUR_MS),
         "retention_bytes": "-1",
+        "segment_ms": str(24 * HOUR_MS),
     }
     sound.operator.configure(name, **config)
     try:

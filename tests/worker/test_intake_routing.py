@@ -7,9 +7,10 @@ from aiokafka import ConsumerRecord
 from hypothesis import given
 from hypothesis import strategies as st
 
-from worker.intake import in_order_of_time, lane_for
+from contracts.topics import RECORD_BYTES_MAX
+from worker.intake import carried, in_order_of_time, lane_for
 from worker.partitioning import lane_of
-from worker.records import SOURCE_HEADER, Source, header
+from worker.records import HEADERS_MAX, SOURCE_HEADER, TOO_LARGE_HEADER, Headers, Source, header
 
 LANES = 1000
 BY_PLACE = lane_of("facts:3", LANES)
@@ -26,9 +27,15 @@ JAVA_MURMUR2 = {
 
 
 def record(
-    value: bytes | None = None, *, partition: int = 3, offset: int = 0, timestamp: int = 0, key: bytes | None = None
+    value: bytes | None = None,
+    *,
+    partition: int = 3,
+    offset: int = 0,
+    timestamp: int = 0,
+    key: bytes | None = None,
+    headers: Headers = (),
 ) -> ConsumerRecord:
-    return ConsumerRecord("facts", partition, offset, timestamp, 1, key, value, None, 0, 0, ())
+    return ConsumerRecord("facts", partition, offset, timestamp, 1, key, value, None, 0, 0, headers)
 
 
 def about(partner: object) -> bytes:
@@ -134,3 +141,27 @@ def test_records_at_the_same_place_of_another_topic_life_have_other_ids() -> Non
 
     assert source.position_id(b"one") != source.position_id(b"two")
     assert source.position_id(None) == source.position_id(b"")
+
+
+# ------------------------------------------------------------------------------------------------------- what is moved
+
+FULL = b"x" * RECORD_BYTES_MAX
+
+
+@pytest.mark.parametrize(
+    ("moved", "size"),
+    [
+        (record(FULL), None),
+        (record(FULL, key=b"k"), RECORD_BYTES_MAX + 1),
+        (record(FULL[:-4], headers=(("name", None),)), None),
+        (record(FULL[:-4], headers=(("name", b"v"),)), RECORD_BYTES_MAX + 1),
+        (record(b"", headers=(("\\xff" * 300_000, b""),)), 1_200_000),
+        (record(b"v", headers=(("", b""),) * HEADERS_MAX), None),
+        (record(b"v", headers=(("", b""),) * (HEADERS_MAX + 1)), 1),
+    ],
+    ids=["fits", "key", "header fits", "header", "name", "headers fit", "headers"],
+)
+def test_in_place_of_what_the_lane_log_would_not_take_goes_its_size(moved: ConsumerRecord, size: int | None) -> None:
+    mark = ((TOO_LARGE_HEADER, b"%d" % (size or 0)),)
+
+    assert carried(moved) == ((moved.key, moved.value, moved.headers) if size is None else (None, None, mark))

@@ -34,6 +34,36 @@ def test_however_a_producer_compresses_it_is_read(deploy: Callable[..., Deployme
     deployment.wait_decided([f"register-{codec}" for codec in CODECS], 20)
 
 
+def test_what_unpacks_to_more_than_a_topic_takes_is_a_dead_letter_and_holds_nobody(
+    deploy: Callable[..., Deployment],
+) -> None:
+    deployment = deploy()
+    deployment.make_topics()
+    producer = Producer(
+        {
+            "bootstrap.servers": deployment.servers.kafka_bootstrap,
+            "log_level": 0,
+            "compression.type": "gzip",
+            "message.max.bytes": 10_000_000,
+        }
+    )
+    topic = deployment.topic(messages.FACTS)
+    producer.produce(topic, messages.register_partner("before"), partition=0)
+    producer.produce(topic, messages.register_partner("large", name="x" * 3_000_000), key=b"k", partition=0)
+    producer.produce(topic, messages.register_partner("odd"), headers=[("", b"")] * 1001, partition=0)
+    producer.produce(topic, messages.register_partner("after"), partition=0)
+    assert producer.flush(30) == 0
+
+    deployment.start_worker()
+
+    deployment.wait_decided(["register-before", "register-after"], 20)
+    large, odd = deployment.db.dead_letters.find().sort("source.offset", 1)
+    assert {large["reason"], odd["reason"]} == {"TOO_LARGE"}
+    assert (large["source"], large["value"]) == ({"topic": topic, "partition": 0, "offset": 1}, None)
+    assert "3000" in large["error"]
+    assert odd["source"]["offset"] == 2
+
+
 def test_a_header_whose_name_is_not_utf_8_hurts_its_own_record_at_most(deploy: Callable[..., Deployment]) -> None:
     deployment = deploy()
     deployment.make_topics()

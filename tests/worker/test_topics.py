@@ -9,7 +9,7 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do
     NewTopic,
 )
 
-from contracts.topics import COMMAND_TOPICS, TOPICS, TopicName
+from contracts.topics import COMMAND_TOPICS, DAY_MS, TOPICS, TopicName
 from tests.support import messages
 from tests.support.deployment import Deployment
 from worker.servers import Servers
@@ -49,6 +49,7 @@ def test_a_topic_is_made_as_the_table_says(made: Deployment, name: TopicName) ->
 
     assert len(partitions) == (3 if row.partitions == "lanes" else 2)
     assert config["retention.ms"] == str(row.retention_ms)
+    assert config["segment.ms"] == str(DAY_MS)
     assert config["max.message.bytes"] == str(row.max_message_bytes)
     assert config["message.timestamp.type"] == ("LogAppendTime" if row.log_append_time else "CreateTime")
     assert config["cleanup.policy"] == "delete"

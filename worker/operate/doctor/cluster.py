@@ -69,14 +69,16 @@ async def retention(look: Look, says: Says) -> list[Finding]:
     found = []
     for topic, milliseconds in kept.items():
         name, days = look.name(topic), milliseconds / DAY_MS
+        goes_days = days + int(settings[name].get("segment.ms", 7 * DAY_MS)) / DAY_MS  # by whole segments
         if topic in (TopicName.LANES, *COMMAND_TOPICS):
             found += _unread(says, name, days, milliseconds, int(settings[name].get("retention.bytes", FOR_EVER)))
-        if topic is TopicName.NOTICE_EVENTS and (milliseconds == FOR_EVER or days >= data_days):
-            told = "for ever" if milliseconds == FOR_EVER else f"{days:.1f} days"
+        if topic is TopicName.NOTICE_EVENTS and (milliseconds == FOR_EVER or goes_days >= data_days):
+            told = "for ever" if milliseconds == FOR_EVER else f"{goes_days:.1f} days"
             found.append(
                 says.problem(
                     f"{name} keeps notices {told}; the documents' personal data goes {data_days} days after an end",
-                    f"Set its retention.ms below {data_days * DAY_MS}: a purge does not reach topics (R98).",
+                    f"Set its retention.ms and segment.ms together below {data_days * DAY_MS}: a purge does not reach "
+                    "topics (R98).",
                 )
             )
     numbers = {look.name(topic): milliseconds for topic, milliseconds in kept.items()}
