@@ -6,14 +6,16 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.base import INT64_MAX, Contract, Count, Moment
 
-Period = Annotated[str, StringConstraints(pattern=r"^\d{4}-(0[1-9]|1[0-2])$", max_length=7)]
+Period = Annotated[str, StringConstraints(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", max_length=7)]
 """A calendar month: 2026-01."""
 
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$", max_length=3)]
 """ISO 4217."""
 
-Amount = Annotated[int, Field(ge=-INT64_MAX, le=INT64_MAX)]
-"""In the currency's smallest unit."""
+Amount = Annotated[
+    int,
+    Field(ge=-INT64_MAX, le=INT64_MAX, description="In the currency's smallest unit (ISO 4217): 1234 is EUR 12.34."),
+]
 
 
 class BusinessPeriod(Contract):
@@ -26,7 +28,7 @@ class BusinessPeriod(Contract):
 
 
 class BillPeriod(Contract):
-    """What a bill is about."""
+    """What a bill is about. `ends_at` is not before `starts_at`."""
 
     starts_at: Moment
     ends_at: Moment

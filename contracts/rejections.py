@@ -68,7 +68,10 @@ class RejectionCode(StrEnum):
 
 
 class Explanation(NamedTuple):
-    """A code in words. `retryable`: the same command may be accepted later, under a new id: the old one is decided."""
+    """A code in words.
+
+    `retryable`: time or somebody else can make the same command acceptable; under a new id, for the old one is decided.
+    """
 
     sentence: str
     advice: str
@@ -99,7 +102,7 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         "Another command came with this id before.", "Give each command an id of its own.", CHANGED
     ),
     RejectionCode.NOT_YOUR_TURN: Explanation(
-        "It is the other side that has to answer.", "Wait for the other side.", CHANGED
+        "It is the other side that has to answer.", "Wait for the other side.", AS_IT_IS
     ),
     RejectionCode.PARTNER_NOT_ACTIVE: Explanation(
         "The partner's account is not active.", "Have the platform lift the restriction first.", AS_IT_IS
@@ -125,7 +128,7 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         CHANGED,
     ),
     RejectionCode.DUPLICATE_OPEN_INVITATION: Explanation(
-        "This company has an open invitation of this partner already.", "Use or cancel the open one.", CHANGED
+        "This company has an open invitation of this partner already.", "Use or cancel the open one.", AS_IT_IS
     ),
     RejectionCode.ALREADY_BOUND_TO_YOU: Explanation(
         "This company is a customer of this partner already.", "Change the existing partnership instead.", CHANGED
@@ -176,7 +179,7 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         "A reason is required.", "Say why, in at least as many characters as are named.", CHANGED
     ),
     RejectionCode.REQUEST_ALREADY_OPEN: Explanation(
-        "The same has been asked for already.", "Wait for its outcome, go on with it, or withdraw it.", CHANGED
+        "The same has been asked for already.", "Wait for its outcome, go on with it, or withdraw it.", AS_IT_IS
     ),
     RejectionCode.NO_OPEN_REQUEST: Explanation(
         "There is no such request open.",

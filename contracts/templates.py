@@ -106,4 +106,8 @@ TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(Template
     "reactivation_requested": ("by", "answer_by"),
     "reactivation_declined": ("reason",),
 }
-"""What each is given besides. `token` is put in when the notice is published: a link's or a code's secret."""
+"""What each is given besides.
+
+`token` is put in when the notice is published: a code's secret, or a link's, which a partner gets none of: it has an
+account.
+"""

@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from contracts.base import to_milliseconds
-from contracts.message import CommandMessage, Typed
+from contracts.events.notice import NoticeSent
+from contracts.message import CommandMessage, Event, Typed
 from contracts.registry import COMMANDS, EVENTS, INTERNAL
 from handlers.outcome import Outcome
 from tests.tour import TOUR
+from worker.encode import cloud_event, with_token
+from worker.records import Outgoing
+from worker.secrets import Secrets
 
 FOLDER = Path("contracts/examples")
+SECRETS = Secrets("of the examples, and of nothing else")
 PRODUCERS = {"partner": "partner-console", "customer": "customer-console", "platform": "platform-console"}
 
 
@@ -25,34 +30,33 @@ def messages() -> Iterator[tuple[Typed, dict[str, Any]]]:
 
 
 def _events(message: CommandMessage, result: Outcome, now: datetime) -> Iterator[tuple[Typed, dict[str, Any]]]:
-    for number, stamped in enumerate(result.events, 1):
-        frame = _frame(stamped.event, f"{message.id}:{number}", stamped.subject, stamped.partner_id, now)
-        yield stamped.event, frame | {"source": "partnership-worker", "causationid": message.id}
+    told: list[tuple[Event, str, str]] = [
+        (stamped.event, stamped.subject, stamped.partner_id) for stamped in result.events
+    ]
     if result.rejection is not None:
-        frame = _frame(result.rejection, f"{message.id}:1", message.subject, message.partner_id, now)
-        yield result.rejection, frame | {"source": "partnership-worker", "causationid": message.id}
+        told.append((result.rejection, message.subject, message.partner_id))
+    for number, (event, subject, partner_id) in enumerate(told, 1):
+        value = cloud_event(event, f"{message.id}:{number}", subject, partner_id, message, to_milliseconds(now))
+        token = event.token if isinstance(event, NoticeSent) else None
+        wanted = (token.purpose, token.subject, token.number, SECRETS.id) if token else None
+        record = Outgoing(event.TOPIC, 0, subject.encode(), value, token=wanted)
+        yield event, json.loads(with_token(record, SECRETS) or b"")
 
 
 def _command(message: CommandMessage, now: datetime) -> dict[str, Any]:
     kind = message.data.actor.kind.value
     internal = message.data.wire_type() in INTERNAL
     source = "partnership-worker" if internal else PRODUCERS.get(kind, "registry")
-    frame = _frame(message.data, message.id, message.subject, message.partner_id, now)
-    frame["data"] = message.data.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    return frame | {"source": source}
-
-
-def _frame(data: Typed, command_id: str, subject: str, partner_id: str, now: datetime) -> dict[str, Any]:
     return {
         "specversion": "1.0",
-        "id": command_id,
-        "source": "",
-        "type": data.wire_type(),
-        "subject": subject,
+        "id": message.id,
+        "source": source,
+        "type": message.data.wire_type(),
+        "subject": message.subject,
         "time": to_milliseconds(now),
-        "partitionkey": partner_id,
+        "partitionkey": message.partner_id,
         "datacontenttype": "application/json",
-        "data": data.model_dump(mode="json", exclude_none=True),
+        "data": message.data.model_dump(mode="json", exclude_none=True, exclude_unset=True),
     }
 
 

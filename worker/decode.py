@@ -4,7 +4,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 from aiokafka import ConsumerRecord
@@ -19,6 +19,7 @@ from contracts.topics import COMMAND_BYTES_MAX
 from worker.records import HEADERS_MAX, SIGNATURE_HEADER, TOO_LARGE_HEADER, Source, header
 from worker.secrets import Secrets
 
+C = TypeVar("C", bound=Command)
 PROBLEMS_MAX = 100
 SIZE_PATTERN = re.compile(rb"\d{1,12}")
 ERROR_CHARACTERS_MAX = 500
@@ -54,6 +55,7 @@ class Undecodable:
     command_type: str | None = None
     subject: str | None = None
     partner_id: str | None = None
+    dry_run: bool = False
 
 
 class Item(NamedTuple):
@@ -124,7 +126,7 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
             id=frame.id,
             subject=frame.subject,
             partner_id=frame.partitionkey,
-            data=command.model_validate(data),
+            data=strictly(command, data),
             correlation_id=frame.correlationid,
         )
         return Readable(message, digest_of(frame, data), internal)
@@ -132,6 +134,15 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
         return _undecodable(Unreadable.INVALID_DATA, _explain(error), body)
     except (TypeError, RecursionError) as error:  # orjson.dumps nests less deep than orjson.loads
         return _undecodable(Unreadable.INVALID_DATA, str(error)[:ERROR_CHARACTERS_MAX], body)
+
+
+def strictly(kind: type[C], data: object) -> C:
+    """A command's fields, of the types that its schema says: "12.00" or true is no amount of money, and 1 is no time.
+
+    Raises:
+        ValidationError, TypeError, RecursionError: what is wrong with them.
+    """
+    return kind.model_validate_json(orjson.dumps(data), strict=True)
 
 
 def _unmoved(record: ConsumerRecord) -> Undecodable | None:
@@ -158,7 +169,9 @@ def _undecodable(reason: Unreadable, error: str, body: dict[str, Any]) -> Undeco
         value = body.get(name)
         return value if isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX else None
 
-    return Undecodable(reason, error, text("id"), text("type"), text("subject"), text("partitionkey"))
+    data = body.get("data")
+    dry_run = isinstance(data, dict) and data.get("dry_run") is True
+    return Undecodable(reason, error, text("id"), text("type"), text("subject"), text("partitionkey"), dry_run)
 
 
 def _explain(error: ValidationError) -> str:

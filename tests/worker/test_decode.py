@@ -15,6 +15,7 @@ from contracts.topics import COMMAND_BYTES_MAX
 from tests.support import messages
 from tests.support.poison import POISONS, forged
 from worker.decode import ERROR_CHARACTERS_MAX, Readable, Undecodable, Unreadable, decode
+from worker.letters.keys import blocked_by, key_of
 from worker.records import SIGNATURE_HEADER, TOO_LARGE_HEADER
 from worker.secrets import Secrets
 
@@ -81,6 +82,36 @@ def test_one_byte_more_is_too_large() -> None:
 def test_what_intake_did_not_move_is_too_large(size: bytes, reason: Unreadable) -> None:
     assert unreadable(None, ((TOO_LARGE_HEADER, size),)).reason is reason
     assert readable(messages.register_partner("p"), ((TOO_LARGE_HEADER, size),))
+
+
+def bill(**data: Any) -> bytes:
+    period = {"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"}
+    said = {"amount": 12, "currency": "EUR", "period": period, **data}
+    return messages.command("RecordFinalBill", "c", "p", "q", messages.SYSTEM, **said)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        *({"amount": amount} for amount in ("12.00", "12", "1_200", 12.5, 12.0, True)),
+        *({"dry_run": said} for said in ("on", "true", 1, 0)),
+        {"period": {"starts_at": 1736942400, "ends_at": 1736942401}},
+    ],
+    ids=str,
+)
+def test_what_the_schema_forbids_is_not_read_as_what_it_might_mean(data: dict[str, Any]) -> None:
+    assert readable(bill()).message.data
+    assert unreadable(bill(**data)).reason is Unreadable.INVALID_DATA
+
+
+def test_a_dry_run_that_cannot_be_read_blocks_nobody() -> None:
+    def blocks(**data: Any) -> str | None:
+        record = ConsumerRecord("lanes", 0, 5, 9, 1, None, bill(amount="?", **data), None, 0, 0, ())
+        return blocked_by(decode(record, SECRETS), 0, 1)
+
+    assert blocks() == key_of("p", "q")
+    assert blocks(dry_run=True) is None
+    assert blocks(dry_run="yes") == key_of("p", "q")
 
 
 def test_fifty_thousand_problems_are_counted_and_not_named() -> None:

@@ -40,7 +40,7 @@ def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
         if message.data.dry_run or is_order(item):
             return None
         subject, partner = message.subject, message.partner_id
-    elif decoded.partner_id is None or decoded.command_type in ORDERS:
+    elif decoded.partner_id is None or decoded.dry_run or decoded.command_type in ORDERS:
         return None
     else:
         subject, partner = decoded.subject, decoded.partner_id  # type: ignore[assignment] # without one: the partner's
