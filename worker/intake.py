@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError
+from aiokafka.errors import IllegalStateError, KafkaConnectionError
 
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, RECORD_BYTES_MAX, TopicName
@@ -24,6 +24,7 @@ from worker.kafka import (
     check_reach,
     make_producer,
     make_reader,
+    offsets_of,
     start_client,
     stop_client,
 )
@@ -197,6 +198,7 @@ class Intake:
                 for record in records:
                     self._metrics.intake.labels(record.topic).inc()
                 return
+        self.waiting_for = None  # whoever has them now waits for it
 
     async def _drop_producer(self) -> None:
         producer, self._producer = self._producer, None
@@ -216,7 +218,7 @@ class Intake:
             self._opening |= dict.fromkeys(partitions, task)
 
     async def _open(self, consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> None:
-        """Find where each partition goes on, and see that its log still reaches there."""
+        """Find where each goes on, and see that its log still reaches there. One without an answer waits alone."""
         attempt = 0
         while True:
             reader = make_reader(self._settings)
@@ -225,32 +227,43 @@ class Intake:
                     await start_client(reader)
                     # All at once: one after another takes longer than the bound when the brokers are slow. The
                     # committed offsets first, so that no log seems to end before one of them.
-                    committed = await asyncio.gather(*(consumer.committed(partition) for partition in partitions))
-                    starts = await reader.beginning_offsets(partitions)
-                    ends = await reader.end_offsets(partitions)
-                for partition, offset in zip(partitions, committed, strict=True):
+                    committed = await asyncio.gather(
+                        *(consumer.committed(partition) for partition in partitions), return_exceptions=True
+                    )
+                    within = self._settings.request_timeout_seconds / 3
+                    starts, ends = await asyncio.gather(
+                        *(offsets_of(ask, partitions, within) for ask in (reader.beginning_offsets, reader.end_offsets))
+                    )
+                closed = dict(zip(partitions, committed, strict=True))
+                for partition, offset in list(closed.items()):
                     if self._opening.get(partition) is not asyncio.current_task():
                         return  # taken away meanwhile; a cancellation may get lost in the clients
+                    if isinstance(offset, UNAVAILABLE) or partition not in starts or partition not in ends:
+                        continue
+                    if isinstance(offset, BaseException):
+                        raise offset
                     first = starts[partition] if offset is None else offset
                     check_reach(partition, first, starts[partition], ends[partition], "intake")
                     consumer.seek(partition, first)
                     consumer.resume(partition)
                     self._cursors[partition] = Cursor(first)
-                    del self._opening[partition]
+                    del self._opening[partition], closed[partition]
                     if offset is None:
                         # So that what expires from here on before it was read is noticed, also after a crash.
                         self._commits.note({partition: first})
+                if not closed:
+                    log.info("intake is open", partitions=len(self._cursors))
+                    return
+                partitions, error = list(closed), KafkaConnectionError(f"no answer for {len(closed)} partitions")
             except IllegalStateError:
                 return  # taken away meanwhile
-            except UNAVAILABLE as error:
-                attempt += 1
-                log.warning("intake opens again", error=describe(error), attempt=attempt)
-                await asyncio.sleep(backoff_seconds(attempt))
-            else:
-                log.info("intake is open", partitions=len(partitions))
-                return
+            except UNAVAILABLE as away:
+                error = away
             finally:
                 await stop_client(reader)
+            attempt += 1
+            log.warning("intake opens again", error=describe(error), attempt=attempt)
+            await asyncio.sleep(backoff_seconds(attempt))
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
         self.assigned = False

@@ -2,7 +2,7 @@
 
 import asyncio
 import ssl
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any
 
 import structlog
@@ -210,28 +210,30 @@ class Batches:
         return next_offset
 
 
-async def ends_of(
-    reader: AIOKafkaConsumer, partitions: Sequence[TopicPartition], within_seconds: float
+async def offsets_of(
+    ask: Callable[[Sequence[TopicPartition]], Awaitable[dict[TopicPartition, int]]],
+    partitions: Sequence[TopicPartition],
+    within_seconds: float,
 ) -> dict[TopicPartition, int]:
-    """Where these logs end for a reader now: asked together, then each for itself, so that one hides no others.
+    """What a reader's `beginning_offsets` or `end_offsets` say: asked together, then each for itself.
 
-    One without a leader gets no answer. What has none in so many seconds is left out.
+    So one hides no others. One without a leader gets no answer. What has none in so many seconds is left out.
 
     Raises:
         KafkaError, TimeoutError, OSError: none of them has one.
     """
     found: dict[TopicPartition, int] = {}
 
-    async def ask(*wanted: TopicPartition) -> Exception | None:
+    async def look(*wanted: TopicPartition) -> Exception | None:
         try:
             async with asyncio.timeout(within_seconds):
-                found.update(await reader.end_offsets(wanted))
+                found.update(await ask(wanted))
         except UNAVAILABLE as error:
             return error
         return None
 
-    if await ask(*partitions) is not None:
-        errors = await asyncio.gather(*(ask(partition) for partition in partitions))
+    if await look(*partitions) is not None:
+        errors = await asyncio.gather(*(look(partition) for partition in partitions))
         if not found:
             raise next(error for error in errors if error is not None)
     return found
@@ -296,14 +298,14 @@ class Prober:
         return None
 
     async def ends(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
-        """`ends_of` these logs. Asks Kafka in any case, and so tells whether it answers."""
+        """Where these logs end (`offsets_of`). Asks Kafka in any case, and so tells whether it answers."""
         async with self._lock, asyncio.timeout(self._settings.request_timeout_seconds):
             try:
                 reader = await self._started()
                 if not partitions:
                     await reader.topics()
                     return {}
-                return await ends_of(reader, partitions, self._settings.request_timeout_seconds / 3)
+                return await offsets_of(reader.end_offsets, partitions, self._settings.request_timeout_seconds / 3)
             except BaseException:
                 await self._drop()
                 raise

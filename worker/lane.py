@@ -267,8 +267,7 @@ class Lane:
         self._queue.clear()
         self._queue_bytes = 0
         self._partners.clear()  # another owner may have written them
-        # Fence in Kafka first: from here on nobody else opens this lane. Then fence in MongoDB, and note there who will
-        # publish for this lane: whoever opens it next ends that.
+        # Fence in Kafka first: from here on nobody else opens this lane. Then fence in MongoDB.
         self._step = "fencing in Kafka"
         self._publisher = Publisher(self._settings, self._rules.secrets, self._transactional_id)
         await self._publisher.start()
@@ -276,7 +275,7 @@ class Lane:
         self._step = "fencing in MongoDB"
         self._session = await self._store.start_session()
         sessions = (self._session, await self._rounds.session())
-        document = await self._store.open_lane(self.number, sessions, (self._transactional_id, self._shared.id))
+        document = await self._store.open_lane(self.number, sessions, self._transactional_id)
 
         self._step = "asking how far it was published"
         async with asyncio.timeout(self._settings.request_timeout_seconds):
@@ -336,14 +335,15 @@ class Lane:
             if places := sought.places - ended:
                 await self._end_open(document, places)
                 ended |= places
-            if missing := await sought.missing(document.marks, later=start > first):
+            if missing := await sought.missing(document.marks):
                 marks |= await self._publish_missing(missing, start, end)
             if not marks and end < stored:  # else not all below it is seen yet
                 document = await self._store.note_published(document, end, document.marks)
-        # By now nothing is hidden of what they published for this lane: it would have been waited for.
+        # By now nothing is hidden of what the former ones published for this lane: it would have been waited for. Not
+        # before: an opening that comes to nothing, again and again, would leave an id each time.
         working = (self._transactional_id, self._shared_publisher.id)
         if set(document.producers) != set(working):
-            await self._store.forget_producers(document, but=working)
+            await self._store.note_producers(document, working)
         return document, marks
 
     async def _publish_missing(self, missing: dict[Key, int], start: int, end: int) -> dict[str, int]:

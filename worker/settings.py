@@ -171,6 +171,12 @@ class Settings(BaseSettings):
                 "group waits while lanes close"
             )
             raise ValueError(msg)
+        if self.session_timeout_seconds > self.stall_seconds:
+            msg = (
+                f"{ENV_PREFIX}SESSION_TIMEOUT_SECONDS must not be above {ENV_PREFIX}STALL_SECONDS: who joins may have "
+                "to wait until the session of a worker that was killed is over"
+            )
+            raise ValueError(msg)
         if self.second_secret == self.secret:
             msg = f"{ENV_PREFIX}SECOND_SECRET is the same as {ENV_PREFIX}SECRET: set another one, or none"
             raise ValueError(msg)

@@ -14,7 +14,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from worker.clock import monotonic_seconds
-from worker.kafka import UNAVAILABLE, ends_of, make_reader, start_client, stop_client
+from worker.kafka import UNAVAILABLE, make_reader, offsets_of, start_client, stop_client
 from worker.lane import Lane, Published
 from worker.records import place_of
 from worker.settings import Settings
@@ -24,7 +24,7 @@ LOOK_SECONDS = 0.5
 """From one look to the next. After a crash the next opening asks the topics for what two of them have not seen."""
 
 ASK_SECONDS_MAX = 5.0
-"""For the ends of all partitions; then for that of each (`ends_of`)."""
+"""For the ends of all partitions; then for that of each (`offsets_of`)."""
 
 Ends = Mapping[str, int]
 """Mark → an offset in its partition."""
@@ -131,7 +131,7 @@ class Unseen:
         try:
             async with asyncio.timeout(ASK_SECONDS_MAX):
                 reader = await self._started()
-            found = await ends_of(reader, list(places), ASK_SECONDS_MAX)
+            found = await offsets_of(reader.end_offsets, list(places), ASK_SECONDS_MAX)
         except UNAVAILABLE:
             await self.close()
             return {}

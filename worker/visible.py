@@ -76,13 +76,13 @@ class Sought:
             if entry["offset"] < self._committed:
                 self._said = self._count
 
-    async def missing(self, marks: Mapping[str, int], *, later: bool = False) -> dict[Key, int]:
+    async def missing(self, marks: Mapping[str, int]) -> dict[Key, int]:
         """Those that are not there: how often each is missing, by its key.
 
-        `marks` are the offsets at which the lane's publications before these ended, so that little is read. Each record
-        is looked for: of a transaction whose markers a broker left out (publisher.py) some may be there and others not.
-        `later`: publications that `marks` know nothing of come before these as well; their time says where to begin.
-        What is not found from there on is looked for from the marks on after all.
+        `marks` are the offsets at which the lane's publications before these ended. Where that is long ago (on another
+        lane's log, to which this one seldom says something) the time says where to begin, and what is not found from
+        there on is looked for from the marks on after all. Each record is looked for: of a transaction whose markers a
+        broker left out (publisher.py) some may be there and others not.
 
         Raises:
             KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
@@ -101,9 +101,7 @@ class Sought:
                 end = (await end_reader.end_offsets([partition]))[partition]
                 mark, at = marks.get(places[partition]), self._since[partition]
                 first, begins_late = await _start(reader, end_reader, partition, end, mark, at)
-                start = first
-                if later and mark is not None:
-                    start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=True)
+                start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=True)
                 await _strike_out(settings, reader, partition, start, end, wanted)
                 if wanted and first < start:  # a broker's clock that jumped ahead takes a lane's time along
                     await _strike_out(settings, reader, partition, first, min(start, end), wanted)

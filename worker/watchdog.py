@@ -20,6 +20,9 @@ LOOK_SECONDS = 1.0
 STUCK_SECONDS = 5.0
 """After so long without progress it is asked whether records wait at all: control records at the end are no lag."""
 
+PAUSE_SECONDS = 10.0
+"""From the end of one look to the next, which is a second later: after more the whole process had stood still."""
+
 LOOKS_MISSED_MAX = 3
 """Request time-outs that a look may take: it asks MongoDB and Kafka, and then looks at logs."""
 
@@ -73,6 +76,8 @@ class Watchdog:
             StopWorker: records were deleted before they were read; or as `ask_mongo` says.
             RuntimeError: the worker stands still, and nobody else is to blame.
         """
+        if monotonic_seconds() - self._looked_at > PAUSE_SECONDS:
+            self._standing.clear()  # stopped, or starved: nobody could get on
         # The positions first: what the logs' ends are compared with is then never newer than these.
         places = list(self._places())
         mongo, ends = await asyncio.gather(self._mongo(), self._kafka(places))

@@ -56,7 +56,7 @@ def batches(settings: Settings, source: str) -> dict[int, list[Batch]]:
 
 async def lane(store: Store, publisher: SharedPublisher, number: int, todo: list[Batch]) -> None:
     session = await store.start_session()
-    document = await store.open_lane(number, [session], [publisher.id])
+    document = await store.open_lane(number, [session], publisher.id)
     publishing: asyncio.Future[Any] = asyncio.ensure_future(asyncio.sleep(0))
     for stored, changes, records in todo:
         document = LaneDocument(number, document.epoch, stored, document.stored, 0)

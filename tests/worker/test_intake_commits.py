@@ -126,6 +126,23 @@ async def test_after_an_append_that_failed_nothing_more_is_taken_or_committed(
     assert consumer.commits == []
 
 
+async def test_a_batch_that_is_given_up_with_its_partitions_is_waited_for_no_more(
+    owning: tuple[Intake, SlowConsumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    intake, consumer = owning
+    consumer.coordinator.set()
+    monkeypatch.undo()  # the real append, and nobody at its address
+    intake._settings = intake._settings.model_copy(update={"request_timeout_seconds": 0.2})
+    moving = asyncio.create_task(intake.move(records(5)))
+    while intake.waiting_for is None:  # noqa: ASYNC110 - nothing tells of it
+        await asyncio.sleep(0.01)
+
+    await intake.listener.on_partitions_revoked({FACTS})
+    await moving
+
+    assert intake.waiting_for is None
+
+
 async def test_an_opening_that_survives_its_cancellation_opens_nothing(
     owning: tuple[Intake, SlowConsumer], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -121,6 +121,12 @@ def test_a_lane_may_not_take_longer_to_close_than_a_session(environment: pytest.
     assert said.startswith("PARTNERSHIP_LANE_CLOSE_SECONDS must be below PARTNERSHIP_SESSION_TIMEOUT_SECONDS")
 
 
+def test_a_session_may_not_last_longer_than_standing_still_is_borne(environment: pytest.MonkeyPatch) -> None:
+    said = problem(environment, PARTNERSHIP_SESSION_TIMEOUT_SECONDS="61")
+
+    assert said.startswith("PARTNERSHIP_SESSION_TIMEOUT_SECONDS must not be above PARTNERSHIP_STALL_SECONDS")
+
+
 def test_sasl_without_a_password_is_refused(environment: pytest.MonkeyPatch) -> None:
     assert "PARTNERSHIP_KAFKA_PASSWORD" in problem(environment, **SASL)
 
@@ -215,4 +221,5 @@ def test_a_rebalance_is_heard_of_soon_however_long_a_session_is(
 ) -> None:
     """A worker that comes waits for the others' next heartbeat; three fit into a session."""
     environment.setenv("PARTNERSHIP_SESSION_TIMEOUT_SECONDS", session)
+    environment.setenv("PARTNERSHIP_STALL_SECONDS", "300")
     assert load_settings().heartbeat_seconds == pytest.approx(heartbeat)

@@ -69,7 +69,7 @@ class Bench:
 
     async def open(self, lane: int = 0) -> tuple[Any, LaneDocument]:
         session = await self.store.start_session()
-        return session, await self.store.open_lane(lane, [session], [f"lane-{lane}"])
+        return session, await self.store.open_lane(lane, [session], f"lane-{lane}")
 
     async def save(self, session: Any, lane: LaneDocument, changes: Changes) -> None:
         await self.within(session, lambda s: self.store.save(s, [lane], changes))

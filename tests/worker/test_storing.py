@@ -35,7 +35,7 @@ class Bench:
         self.storing = Storing(store, rules, FailureLimit(20, 0.5, 60))
 
     async def open(self, lane: int) -> LaneDocument:
-        document = await self.store.open_lane(lane, [self.session], [f"lane-{lane}"])
+        document = await self.store.open_lane(lane, [self.session], f"lane-{lane}")
         return await self.store.start_at(document, 0)
 
     def part(self, lane: LaneDocument, *values: bytes, **partners: Any) -> Part:

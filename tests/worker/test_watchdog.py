@@ -14,6 +14,7 @@ from aiokafka.errors import (
 
 from tests.support.deployment import Deployment
 from tests.support.transactions import produce_in_transactions
+from worker.clock import monotonic_seconds
 from worker.kafka import Prober
 from worker.watchdog import Place, Watchdog
 
@@ -58,6 +59,22 @@ async def test_records_that_wait_and_do_not_move_end_the_worker(deploy: Callable
             await look_for(watchdog, 3 * STALL_SECONDS)
 
     assert any("no progress" in problem for problem in watchdog.problems), "it ended without being unready first"
+
+
+async def test_a_process_that_stood_still_itself_is_given_its_time(deploy: Callable[..., Deployment]) -> None:
+    """Frozen with its machine, or stopped by hand."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+
+    async with watching(deployment, Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0)) as watchdog:
+        await watchdog.look()
+        frozen = monotonic_seconds() - 100
+        watchdog._looked_at = frozen
+        for standing in watchdog._standing.values():
+            standing.since_seconds = frozen
+        await watchdog.look()
+        assert watchdog.problems == []
 
 
 async def test_control_records_at_the_end_are_no_lag(deploy: Callable[..., Deployment]) -> None:

@@ -164,8 +164,8 @@ class Store:
         with contextlib.suppress(PyMongoError):
             await session.end_session()
 
-    async def open_lane(self, lane: int, sessions: Sequence[Any], producers: Sequence[str]) -> LaneDocument:
-        """Shut the former owner out and take the lane, with the sessions and producers that will work for it.
+    async def open_lane(self, lane: int, sessions: Sequence[Any], producer: str) -> LaneDocument:
+        """Shut the former owner out and take the lane, with the sessions that will work for it, and who opens it.
 
         The first session is the lane's own, the others it shares with lanes that are open.
 
@@ -183,7 +183,7 @@ class Store:
             {
                 "$inc": {"epoch": 1},
                 "$set": {"sessions": own},
-                "$addToSet": {"producers": {"$each": list(producers)}},
+                "$addToSet": {"producers": producer},
                 "$setOnInsert": {"stored": NOT_BEGUN, "published": NOT_BEGUN, "now_ms": 0},
             },
             upsert=True,
@@ -209,9 +209,9 @@ class Store:
         """See that nobody opened the lane after this document was read. Raises Fenced."""
         await self._update_lane(lane, {"epoch": lane.epoch})
 
-    async def forget_producers(self, lane: LaneDocument, but: Sequence[str]) -> None:
-        """Note that the others cannot publish any more."""
-        await self._update_lane(lane, {"producers": list(but)})
+    async def note_producers(self, lane: LaneDocument, producers: Sequence[str]) -> None:
+        """Note who may publish from now on. The others cannot any more."""
+        await self._update_lane(lane, {"producers": list(producers)})
 
     async def note_published(self, lane: LaneDocument, offset: int, marks: dict[str, int]) -> LaneDocument:
         """Note what was published, where no store is coming to do it."""
