@@ -7,6 +7,7 @@ import typer
 
 from worker.cli.app import app
 from worker.cli.exits import Exit
+from worker.operate.texts import visible
 
 WrongUsage: Any = typer.BadParameter.__mro__[2]
 """The base of all that typer says about usage. Where it lives depends on typer's release."""
@@ -18,7 +19,7 @@ def main() -> None:
         code = app(standalone_mode=False)
     except WrongUsage as error:
         code = Exit.USAGE
-        told = error.format_message()
+        told = visible(error.format_message())
         if told:
             typer.secho(f"{told.rstrip('.')}. `{_command(error)} --help` says more.", fg=typer.colors.RED, err=True)
         else:  # no arguments at all: it has shown the help

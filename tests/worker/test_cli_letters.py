@@ -94,7 +94,7 @@ def test_the_list_says_what_to_do_next_and_how_much_it_does_not_show(world: Depl
     assert "INVALID_DATA CancelInvitation · 2 letters of 2 partnerships · open" in screen
     assert "reason: Input should be a valid string" in screen
     assert "In all 4 open, 3 parked; 4 more groups: --limit shows more." in screen
-    assert f"partnership-worker dead-letters show {oldest['_id']}\n" in screen
+    assert f"partnership-worker dead-letters show '{oldest['_id']}'\n" in screen
     assert f"partnership-worker dead-letters replay --fingerprint {oldest['fingerprint']}\n" in screen
 
 
@@ -181,9 +181,9 @@ def test_an_open_letter_with_what_waits_behind_it_and_what_was_done(world: Deplo
         "CancelInvitation cancel-again",
         "replay by olga “perhaps [now]”",
         "result: failed: INVALID_DATA",
-        "dead-letters edit ~",
-        "dead-letters release ~",
-        "dead-letters discard ~",
+        "dead-letters edit '~",
+        "dead-letters release '~",
+        "dead-letters discard '~",
     ):
         assert part in screen, part
 
@@ -197,8 +197,8 @@ def test_a_parked_letter_names_what_stands_before_it(world: Deployment) -> None:
 
     assert f"waits for    {letter(world, 'wrong-1')['_id']}" in screen
     assert "this release can read it" in screen
-    assert f"once this is settled:\n  partnership-worker dead-letters show {letter(world, 'wrong-1')['_id']}" in screen
-    assert "dead-letters replay ~" not in screen
+    assert f"settled:\n  partnership-worker dead-letters show '{letter(world, 'wrong-1')['_id']}'" in screen
+    assert "dead-letters replay '~" not in screen
 
 
 def test_a_letter_of_a_partner_holds_all_that_is_its(world: Deployment) -> None:
@@ -246,7 +246,7 @@ def test_a_discarded_letter_can_be_taken_up_again(world: Deployment) -> None:
 
     screen = fits(tell(world, "dead-letters", "show", line["id"]))
 
-    assert f"dead-letters reopen {line['id']}" in screen
+    assert f"dead-letters reopen '{line['id']}'" in screen
     assert "holds" not in screen
 
 
@@ -286,4 +286,4 @@ def test_after_a_purge_there_is_nothing_to_replay(world: Deployment) -> None:
 
     assert "a purge took its body" in screen
     assert "dead-letters replay" not in screen
-    assert "dead-letters discard ~" in screen
+    assert "dead-letters discard '~" in screen

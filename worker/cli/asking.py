@@ -8,6 +8,7 @@ import typer
 from worker.cli.exits import Exit
 from worker.cli.operation import fail
 from worker.cli.screen import err
+from worker.operate.texts import visible
 
 HOW: dict[str, str] = {"rich_help_panel": "How"}
 
@@ -34,7 +35,7 @@ def see_that_somebody_answers(*, yes: bool, dry_run: bool = False) -> None:
 
 def agreed(question: str, *, yes: bool) -> bool:
     """Whether to go on."""
-    go_on = yes or typer.confirm(question, err=True)
+    go_on = yes or typer.confirm(visible(question), err=True)
     if not go_on:
         err.print("Nothing was done.")
     return go_on

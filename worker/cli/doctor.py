@@ -5,12 +5,11 @@ from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from worker.cli.exits import Exit
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json
+from worker.cli.screen import out, print_json, safe
 from worker.operate.doctor.report import Finding, Status
 from worker.operate.doctor.run import examine
 
@@ -53,10 +52,10 @@ def _show(findings: Sequence[Finding], *, everything: bool) -> None:
     lines.add_column(no_wrap=True)
     lines.add_column(overflow="fold")
     for finding in [*shown, *(content if everything else ())]:
-        text = f"[name]{finding.check}[/]  {escape(finding.found)}"
+        text = f"[name]{finding.check}[/]  {safe(finding.found)}"
         lines.add_row(f"[{STYLES[finding.status]}]{finding.status}[/]", text)
         if finding.do:
-            lines.add_row("", f"→ {escape(finding.do)}")
+            lines.add_row("", f"→ {safe(finding.do)}")
     if content and not everything:
         lines.add_row("[good]ok[/]", f"{', '.join(finding.check for finding in content)} [faint](--all shows more)[/]")
     out.print(lines)

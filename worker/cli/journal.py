@@ -1,15 +1,14 @@
 """`journal`: greps the operation log."""
 
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from worker.cli.exits import Exit
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json, rows, table, when
+from worker.cli.screen import out, print_json, rows, safe, show_json, table, when
 from worker.cli.times import HELP, read_time
 from worker.cli.words import complete_command, short_type, styled_outcome, styled_topic, who
 from worker.journal import Outcome
@@ -94,8 +93,8 @@ def _without_bodies(entry: Entry) -> Entry:
 def _show_line(entry: Entry) -> None:
     what = entry.code or ", ".join(short_type(said.type) for said in entry.said if said.type)
     out.print(
-        f"[faint]{entry.at:%m-%d %H:%M:%S}[/] {styled_outcome(entry.outcome)} {escape(short_type(entry.type))} "
-        f"[name]{escape(entry.subject or entry.source)}[/] → {escape(what)} [faint]{who(entry.actor)}[/]",
+        f"[faint]{entry.at:%m-%d %H:%M:%S}[/] {styled_outcome(entry.outcome)} {safe(short_type(entry.type))} "
+        f"[name]{safe(entry.subject or entry.source)}[/] → {safe(what)} [faint]{who(entry.actor)}[/]",
         no_wrap=True,
         overflow="ellipsis",
     )
@@ -124,11 +123,11 @@ def _show_in_full(entry: Entry, *, bodies: bool) -> None:
         "result": ", ".join(f"{name} {value}" for name, value in (entry.result or {}).items()),
         "changed": ", ".join(f"{change['kind']} {change['id']} to rev {change['rev']}" for change in entry.changes),
     }
-    out.print(rows(facts, ((name, escape(str(value))) for name, value in lines.items() if value)))
+    out.print(rows(facts, ((name, safe(value)) for name, value in lines.items() if value)))
     for said in entry.said:
         number = f"#{said.sequence}" if said.sequence else ""
         name = short_type(said.type) if said.type else "the record"
-        out.print(f"  {styled_topic(said.topic)} {escape(name)} {number}", no_wrap=True, overflow="ellipsis")
+        out.print(f"  {styled_topic(said.topic)} {safe(name)} {number}", no_wrap=True, overflow="ellipsis")
         if bodies and said.data is not None:
-            out.print_json(data=asdict(said)["data"], indent=2)
+            show_json(said.data)
     out.print()

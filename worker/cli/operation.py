@@ -14,6 +14,7 @@ from worker.failures import StopWorker, codes_of, describe
 from worker.logs import configure_logs
 from worker.operate.access import Access, access
 from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest
+from worker.operate.texts import visible
 from worker.settings import SettingsError, load_settings
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ def explain(error: Exception) -> tuple[str, Exit]:  # noqa: PLR0911 - one for ea
 
 def fail(text: str, code: Exit) -> typer.Exit:
     """Tell an error in one line; raise what this answers with."""
-    typer.secho(text, fg=typer.colors.RED, err=True)
+    typer.secho(visible(text), fg=typer.colors.RED, err=True)
     return typer.Exit(code)
 
 

@@ -3,13 +3,12 @@
 from typing import Annotated, Any
 
 import typer
-from rich.markup import escape
 
 from contracts.topics import TopicName
 from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, operate
-from worker.cli.screen import out, print_json, progress_bar, rows, table, when
+from worker.cli.screen import out, print_json, progress_bar, rows, safe, table, when
 from worker.cli.times import HELP, read_time
 from worker.cli.words import short_topic
 from worker.operate.access import Access
@@ -146,7 +145,7 @@ def _tell_done(done: Done, *, json: bool) -> None:
         return
     out.print(f"[good]{done.records:,} records published again[/] by {done.orders:,} orders")
     if done.already:
-        by = f"by {escape(str(done.by))} at {when(done.at)}"
+        by = f"by {safe(str(done.by))} at {when(done.at)}"
         out.print(f"{done.already:,} were published again already, {by}, and not once more", style="warn")
     for code, number in done.codes.items():
         if code != "ALREADY_REPUBLISHED":

@@ -8,9 +8,13 @@ from typing import Any
 
 import orjson
 from rich.console import Console
+from rich.highlighter import JSONHighlighter
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.theme import Theme
+
+from worker.operate.texts import visible
 
 THEME = Theme({"good": "green", "bad": "bold red", "warn": "yellow", "faint": "dim", "name": "cyan"})
 
@@ -21,13 +25,23 @@ err = Console(theme=THEME, highlight=False, emoji=False, stderr=True)
 HOUR, DAY = 3600, 86_400
 
 
+def safe(text: object, *, lines: bool = False) -> str:
+    """Stored text for the screen: no markup, and nothing that a terminal would obey."""
+    return escape(visible(text, lines=lines))
+
+
 def print_json(*values: object) -> None:
     """One JSON object a line: dataclasses, dicts, times in RFC 3339, bytes as text."""
     for value in values:
-        sys.stdout.buffer.write(
-            orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_APPEND_NEWLINE)
-        )
+        line = visible(orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z).decode())
+        sys.stdout.buffer.write(f"{line}\n".encode())
     sys.stdout.buffer.flush()
+
+
+def show_json(value: object) -> None:
+    """A value laid out for people, in colours."""
+    text = orjson.dumps(value, default=_plain, option=orjson.OPT_UTC_Z | orjson.OPT_INDENT_2).decode()
+    out.print(JSONHighlighter()(visible(text, lines=True)), soft_wrap=True)
 
 
 def _plain(value: object) -> object:

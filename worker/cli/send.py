@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.markup import escape
 
 from contracts.registry import COMMANDS
 from contracts.topics import COMMAND_TOPICS
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, explain, fail, operate
-from worker.cli.screen import out, print_json, rows, span, table
+from worker.cli.screen import out, print_json, rows, safe, span, table
 from worker.cli.words import complete_command, short_type, styled_topic
 from worker.clock import new_id
 from worker.operate.access import Access
@@ -83,7 +82,7 @@ def send(
         if json:
             print_json({"command_id": sent.command_id, "source": sent.source})
         else:
-            out.print(f"sent {escape(sent.command_id)} to {sent.source}")
+            out.print(f"sent {safe(sent.command_id)} to {sent.source}")
         return
     if json:
         print_json({"command_id": sent.command_id, "source": sent.source, **asdict(answer)})
@@ -156,7 +155,7 @@ def _list(*, json: bool) -> None:
         else:
             out.print(f"[bold]{topic}[/]")
             for name, text in told:
-                out.print(f"  [name]{name:<26}[/] {escape(text)}", no_wrap=True, overflow="ellipsis")
+                out.print(f"  [name]{name:<26}[/] {safe(text)}", no_wrap=True, overflow="ellipsis")
 
 
 def _explain(command: str | None, *, json: bool, only_example: bool) -> None:
@@ -169,9 +168,9 @@ def _explain(command: str | None, *, json: bool, only_example: bool) -> None:
     elif json:
         print_json({"type": kind.wire_type(), "topic": kind.TOPIC, "fields": [asdict(f) for f in fields_of(kind)]})
     else:
-        out.print(f"[name]{kind.__name__}[/] on {kind.TOPIC}: {escape((kind.__doc__ or '').strip())}\n")
+        out.print(f"[name]{kind.__name__}[/] on {kind.TOPIC}: {safe((kind.__doc__ or '').strip(), lines=True)}\n")
         lines = (
-            (f"[bold]{f.name}[/]" if f.required else f.name, escape(f"{f.type}, {f.rule}" if f.rule else f.type))
+            (f"[bold]{f.name}[/]" if f.required else f.name, safe(f"{f.type}, {f.rule}" if f.rule else f.type))
             for f in fields_of(kind)
         )
         out.print(rows(table("field", "what"), lines))
@@ -186,17 +185,18 @@ def _show(answer: Answer) -> None:
     entry, said = answer.entry, answer.said
     outcome = f"would {said['would']}" if "would" in said else entry.outcome
     style = "good" if answer.is_yes else "warn" if entry.outcome != "dead_letter" else "bad"
-    out.print(f"[{style}]{outcome.replace('_', ' ')}[/] {escape(entry.id)}")
+    out.print(f"[{style}]{outcome.replace('_', ' ')}[/] {safe(entry.id)}")
     where = f"lane {entry.lane}, offset {entry.offset}, after {span(answer.seconds)}"
     out.print(f"  [faint]{'decided before, as follows: ' if answer.repeated else ''}{where}[/]")
     if said.get("code") or entry.code:
-        out.print(f"  [warn]{said.get('code') or entry.code}[/] {escape(said.get('message', ''))}")
+        out.print(f"  [warn]{safe(said.get('code') or entry.code)}[/] {safe(said.get('message', ''))}")
     if said.get("details"):
-        out.print(f"  [faint]{escape(orjson.dumps(said['details']).decode())}[/]")
+        out.print(f"  [faint]{safe(orjson.dumps(said['details']).decode())}[/]")
     if "would" in said:
-        out.print("  " + ", ".join(short_type(name) for name in said.get("events", ())))
+        out.print("  " + safe(", ".join(short_type(name) for name in said.get("events", ()))))
         return
     for event in entry.said if entry.outcome == "accepted" else ():
         out.print(
-            f"  {styled_topic(event.topic)} {short_type(event.type)} [faint]#{event.sequence or ''} {event.id}[/]"
+            f"  {styled_topic(event.topic)} {safe(short_type(event.type))} "
+            f"[faint]#{event.sequence or ''} {safe(event.id)}[/]"
         )

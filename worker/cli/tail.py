@@ -5,11 +5,10 @@ from typing import Annotated
 
 import orjson
 import typer
-from rich.markup import escape
 
 from contracts.topics import TopicName
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json
+from worker.cli.screen import out, print_json, safe
 from worker.cli.words import complete_event, short_topic, short_type, styled_topic
 from worker.operate.access import Access
 from worker.operate.tail import EVENT_TOPICS, EventFilter, Seen, tail_events
@@ -63,8 +62,8 @@ def _show(seen: Seen) -> None:
     data = {name: value for name, value in seen.data.items() if name not in {"sequence", "actor"}}
     number = f"#{seen.data['sequence']}" if seen.data.get("sequence") else ""
     out.print(
-        f"[faint]{seen.appended_at:%H:%M:%S}[/] {styled_topic(seen.topic)} {escape(short_type(seen.event.get('type')))}"
-        f" [name]{escape(str(seen.event.get('subject')))}[/] {number} [faint]{escape(orjson.dumps(data).decode())}[/]",
+        f"[faint]{seen.appended_at:%H:%M:%S}[/] {styled_topic(seen.topic)} {safe(short_type(seen.event.get('type')))}"
+        f" [name]{safe(seen.event.get('subject'))}[/] {number} [faint]{safe(orjson.dumps(data).decode())}[/]",
         no_wrap=True,
         overflow="ellipsis",
     )

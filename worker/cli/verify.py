@@ -4,12 +4,11 @@ from dataclasses import asdict
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from contracts.topics import TopicName
 from worker.cli.exits import Exit
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json, progress_bar, rows, table
+from worker.cli.screen import out, print_json, progress_bar, rows, safe, table
 from worker.operate.access import Access
 from worker.operate.verify.report import EXPLANATIONS, Difference, Report
 from worker.operate.verify.run import verify as run_verify
@@ -81,9 +80,9 @@ def _summary(report: Report) -> dict[str, object]:
 
 def _show(difference: Difference) -> None:
     entry = f"  entry {difference.entry}" if difference.entry else ""
-    out.print(f"[bad]{difference.kind}[/] {escape(difference.place)}{escape(entry)}")
-    out.print(f"  expected  {escape(difference.expected)}", style="faint")
-    out.print(f"  found     {escape(difference.found)}", style="faint")
+    out.print(f"[bad]{difference.kind}[/] {safe(difference.place)}{safe(entry)}")
+    out.print(f"  expected  {safe(difference.expected)}", style="faint")
+    out.print(f"  found     {safe(difference.found)}", style="faint")
 
 
 def _show_summary(report: Report, limit: int) -> None:

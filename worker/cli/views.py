@@ -5,18 +5,18 @@ from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.markup import escape
 
 from contracts.terms import Status
 from handlers.views import Dashboard, HistoryEntry, PartnershipView
 from handlers.waiting import WaitingOn
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json, rows, span, table, when
+from worker.cli.screen import out, print_json, rows, safe, span, table, when
 from worker.cli.words import short_type
 from worker.clock import utc_now
 from worker.operate.access import Access
 from worker.operate.explain import Because
 from worker.operate.explain import explain as find_reasons
+from worker.operate.texts import quoted
 from worker.operate.views import Desk, read_viewer
 
 T = TypeVar("T")
@@ -140,7 +140,7 @@ def _show(card: PartnershipView) -> None:
         "final bill": _bill(card),
         "can do": ", ".join(card.case_actions),
     }
-    out.print(rows(facts, ((name, escape(text)) for name, text in lines.items() if text)))
+    out.print(rows(facts, ((name, safe(text)) for name, text in lines.items() if text)))
     _waiting(card.waiting_on, utc_now())
 
 
@@ -148,7 +148,7 @@ def _head(card: PartnershipView) -> None:
     marks = [mark for mark, is_so in (("hidden", card.hidden), ("read only", card.read_only)) if is_so]
     stage = f" · {card.stage.replace('_', ' ')}" if card.stage else ""
     more = f" [faint]{' · '.join([f'version {card.version}', *marks])}[/]"
-    out.print(f"[name]{escape(card.id)}[/]  [{_style(card)}]{card.label}{stage}[/] {more}")
+    out.print(f"[name]{safe(card.id)}[/]  [{_style(card)}]{card.label}{stage}[/] {more}")
 
 
 def _style(card: PartnershipView) -> str:
@@ -213,10 +213,10 @@ def _list(found: Dashboard, limit: int) -> None:
     for card in found.cards:
         first = next(iter(card.waiting_on), None)
         made.add_row(
-            f"[name]{escape(card.id)}[/]",
+            f"[name]{safe(card.id)}[/]",
             f"[{_style(card)}]{card.label}[/]",
-            escape(card.company_name),
-            escape(card.partner_id),
+            safe(card.company_name),
+            safe(card.partner_id),
             _whom(first.who) if first else "",
             _in(first.until, now) if first else "",
         )
@@ -224,11 +224,11 @@ def _list(found: Dashboard, limit: int) -> None:
     hidden = f", {found.hidden} hidden" if found.hidden else ""
     out.print(f"{found.open_offers} open offers wait for an answer{hidden}.", style="faint")
     if len(found.cards) == limit:
-        out.print(f"There may be more: --after {escape(found.cards[-1].id)}", style="faint")
+        out.print(f"There may be more: --after={safe(quoted(found.cards[-1].id))}", style="faint")
 
 
 def _by(line: HistoryEntry) -> str:
-    return escape(f"{line.by} {line.user_id}" if line.user_id and line.user_id != "partnership-worker" else line.by)
+    return safe(f"{line.by} {line.user_id}" if line.user_id and line.user_id != "partnership-worker" else line.by)
 
 
 def _then(status: str | None, stage: str | None) -> str:
@@ -241,14 +241,14 @@ def _explain(because: Because) -> None:
     if because.obstacles:
         out.print("\n[bold]In its way[/]")
         for obstacle in because.obstacles:
-            out.print(f"[warn]•[/] {escape(obstacle.text)}")
-            out.print(f"  [faint]→ {escape(obstacle.do)}[/]")
+            out.print(f"[warn]•[/] {safe(obstacle.text)}")
+            out.print(f"  [faint]→ {safe(obstacle.do)}[/]", soft_wrap=True)
     else:
         out.print("\nNothing stands in its way.", style="good")
     last: dict[str, Any] = because.last or {}
     if last:
         code = f" ({last['code']})" if last["code"] else ""
         said = f"last command: {short_type(last['type'])} at {when(last['at'])}, {last['outcome']}{code}"
-        out.print(f"\n[faint]{escape(said)}[/]")
+        out.print(f"\n[faint]{safe(said)}[/]")
     behind = "its lane log cannot be asked" if because.undecided is None else f"some {because.undecided} to decide"
     out.print(f"[faint]lane {because.lane}: {behind}, {because.unpublished} to be seen on the topics[/]")

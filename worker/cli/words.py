@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from rich.markup import escape
-
 from contracts.registry import COMMANDS, EVENTS
+from worker.cli.screen import safe
 
 OUTCOME_STYLES = {"accepted": "good", "answered": "cyan", "refused": "warn", "dead_letter": "bad"}
 TOPIC_STYLES = {
@@ -44,7 +43,7 @@ def who(actor: dict[str, Any] | None) -> str:
     if not actor:
         return ""
     user, party = actor.get("user_id"), actor.get("party_id")
-    return escape(f"{user} of {party}" if user != party else f"{user}")
+    return safe(f"{user} of {party}" if user != party else f"{user}")
 
 
 def complete_command(incomplete: str) -> list[str]:

@@ -17,6 +17,7 @@ from handlers.views import PartnershipView
 from worker.letters.keys import keys_of
 from worker.mongo.collections import DEAD_LETTERS, JOURNAL, LANES
 from worker.operate.access import Access
+from worker.operate.texts import command
 from worker.operate.views import Desk
 from worker.partitioning import lane_of
 
@@ -111,7 +112,7 @@ async def _letters(access: Access, partnership: Partnership) -> list[Obstacle]:
     text = f"The command {known_as} {whose} failed ({first['reason']})"
     waiting = "1 waits" if behind == 1 else f"{behind} wait"
     text += f", and {waiting} behind it." if behind else "; what comes later waits behind it."
-    return [Obstacle("dead_letter", text, f"partnership-worker dead-letters show {known_as}")]
+    return [Obstacle("dead_letter", text, command("dead-letters show", known_as))]
 
 
 def _switch(partnership: Partnership, customer: Customer | None, desk: Desk) -> list[Obstacle]:
@@ -124,7 +125,7 @@ def _switch(partnership: Partnership, customer: Customer | None, desk: Desk) -> 
     else:
         text, other = "Its customer is about to switch to another partner.", switch.to_partnership_id
     seen = desk.viewer.kind == "platform"
-    return [Obstacle("switch", text, f"partnership-worker explain {other}" if seen else "Nothing: it takes seconds.")]
+    return [Obstacle("switch", text, command("explain", other) if seen else "Nothing: it takes seconds.")]
 
 
 def _blocks(partnership: Partnership, desk: Desk) -> list[Obstacle]:

@@ -16,6 +16,7 @@ from worker.operate.access import Access
 from worker.operate.commands import check_command
 from worker.operate.errors import NoAnswer
 from worker.operate.journal import Entry, entry_of
+from worker.operate.texts import command
 from worker.records import Source
 
 LOOK_SECONDS = 0.05
@@ -99,7 +100,7 @@ async def wait_for_answer(access: Access, sent: Sent, seconds: float) -> Answer:
         await asyncio.sleep(LOOK_SECONDS)
     raise NoAnswer(
         f"No answer within {seconds:g} s. The command is on {sent.source} and will be decided once a worker runs: "
-        f"`partnership-worker doctor` says why not, `partnership-worker journal {sent.command_id}` what came of it."
+        f"`partnership-worker doctor` says why not, `{command('journal', sent.command_id)}` what came of it."
     )
 
 

@@ -7,13 +7,12 @@ from typing import Annotated, Any
 
 import click
 import typer
-from rich.markup import escape
 
 from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers, see_that_somebody_is_there
 from worker.cli.exits import Exit
 from worker.cli.letters.acting import How, Why, plan, run
 from worker.cli.operation import As, AsJson, explain, fail, operate
-from worker.cli.screen import err, out
+from worker.cli.screen import err, out, safe
 from worker.mongo.letters import Letter
 from worker.operate.access import Access
 from worker.operate.errors import CannotOperate
@@ -85,5 +84,5 @@ def _show_difference(letter: Letter, body: dict[str, Any], *, json: bool) -> Non
     screen = err if json else out
     for line in list(difflib.unified_diff(old.splitlines(), pretty(body).splitlines(), n=1, lineterm=""))[2:]:
         style = {"+": "good", "-": "bad", "@": "faint"}.get(line[0], "")
-        screen.print(escape(line), style=style or None)
+        screen.print(safe(line, lines=True), style=style or None)
     screen.print()

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich.markup import escape
 
 from worker.cli.exits import Exit
 from worker.cli.letters.filters import State, filtered
 from worker.cli.letters.words import counted, say_next
 from worker.cli.operation import AsJson, fail, operate
-from worker.cli.screen import err, out, print_json
+from worker.cli.screen import err, out, print_json, safe
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter, letters
 from worker.operate.letters.lines import encoded
@@ -52,8 +51,8 @@ def export(
     elif json:
         print_json({"summary": {"letters": number, "file": str(file)}})
     else:
-        out.print(f"{counted(number, 'letter')} written to {escape(str(file))}; they may hold personal data.")
-        say_next("Bring them into a deployment, after a plan:", f"import {file}")
+        out.print(f"{counted(number, 'letter')} written to {safe(str(file))}; they may hold personal data.")
+        say_next("Bring them into a deployment, after a plan:", "import", str(file))
     if not number:
         raise typer.Exit(Exit.FOUND)
 

@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import IO, Annotated
 
 import typer
-from rich.markup import escape
 
 from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.letters.words import counted, say_next
 from worker.cli.operation import As, AsJson, fail, operate
-from worker.cli.screen import out, print_json, rows, table
+from worker.cli.screen import out, print_json, rows, safe, table
 from worker.journal import Outcome
 from worker.operate.access import Access
 from worker.operate.letters.arrivals import Arrival, Fate, judge
@@ -171,7 +170,7 @@ def _show_results(came_of_it: Counter[tuple[str | None, str | None]], *, json: b
     out.print(f"\n{counted(sum(found.values()), 'letter')} sent:")
     for (outcome, code), number in sorted(found.items(), key=lambda pair: -pair[1]):
         style = {Outcome.ACCEPTED: "good", Outcome.DEAD_LETTER: "bad"}.get(Outcome(outcome or ""), "warn")
-        out.print(f"  {number:,} [{style}]{(outcome or '').replace('_', ' ')}[/] {escape(code or '')}")
+        out.print(f"  {number:,} [{style}]{(outcome or '').replace('_', ' ')}[/] {safe(code or '')}")
     if any(outcome == Outcome.REFUSED for outcome, _ in found):
         say_next("What was refused:", "journal --outcome refused --since 1h", group="")
     if any(outcome == Outcome.DEAD_LETTER for outcome, _ in found):

@@ -4,13 +4,12 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 
 from worker.cli.exits import Exit
 from worker.cli.letters.filters import State, filtered
 from worker.cli.letters.words import STATE_STYLES, ago, counted, kind_of, say_next
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json, span
+from worker.cli.screen import out, print_json, safe, span
 from worker.clock import utc_now
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter, Letter, count, letters
@@ -74,7 +73,7 @@ def _show_groups(found: Overview) -> None:
     more = f"; {found.more:,} more groups: --limit shows more" if found.more else ""
     out.print(f"In all {total}{more}.")
     first = found.groups[0]
-    say_next("One letter, and what can be done:", f"show {first.sample}")
+    say_next("One letter, and what can be done:", "show", first.sample)
     say_next("The letters of a group:", f"list --fingerprint {first.fingerprint}")
     if first.state == State.OPEN:
         say_next("Decide a group again, after a plan:", f"replay --fingerprint {first.fingerprint}")
@@ -84,18 +83,18 @@ def _show_group(group: Group) -> None:
     style = STATE_STYLES[group.state]
     hurt = f" of {counted(group.partnerships, 'partnership')}" if group.partnerships else ""
     out.print(
-        f"[{style}]{escape(group.reason)}[/] {kind_of(group.type)}· "
+        f"[{style}]{safe(group.reason)}[/] {kind_of(group.type)}· "
         f"[bold]{counted(group.letters, 'letter')}[/]{hurt} · {group.state}",
         no_wrap=True,
         overflow="ellipsis",
     )
-    out.print(f"  {escape(group.error)}", no_wrap=True, overflow="ellipsis")
+    out.print(f"  {safe(group.error)}", no_wrap=True, overflow="ellipsis")
     now = utc_now()
     newest = span((now - group.newest).total_seconds())
     oldest = span((now - group.oldest).total_seconds())
     since = f"{newest} ago" if oldest == newest else f"{oldest} to {newest} ago"
     out.print(f"  [faint]{since} · fingerprint[/] {group.fingerprint}")
-    out.print(f"  [faint]e.g.[/] [name]{escape(group.sample)}[/]\n", soft_wrap=True)
+    out.print(f"  [faint]e.g.[/] [name]{safe(group.sample)}[/]\n", soft_wrap=True)
 
 
 def _show_letters(found: Flat) -> None:
@@ -106,13 +105,13 @@ def _show_letters(found: Flat) -> None:
         style = STATE_STYLES[letter["state"]]
         whose = letter["subject"] or letter["partner"]
         out.print(
-            f"[{style}]{escape(letter['reason'])}[/] {kind_of(letter['type'])}"
-            f"[name]{escape(f'{whose} ' if whose else '')}[/]· {letter['state']} · {ago(letter['at'])}",
+            f"[{style}]{safe(letter['reason'])}[/] {kind_of(letter['type'])}"
+            f"[name]{safe(f'{whose} ' if whose else '')}[/]· {letter['state']} · {ago(letter['at'])}",
             no_wrap=True,
             overflow="ellipsis",
         )
-        out.print(f"  [name]{escape(letter['_id'])}[/]", soft_wrap=True)
+        out.print(f"  [name]{safe(letter['_id'])}[/]", soft_wrap=True)
     shown = len(found.letters)
     if found.total > shown:
         out.print(f"… and {found.total - shown:,} more: --limit shows more, export writes all.", style="faint")
-    say_next("One letter, and what can be done:", f"show {found.letters[0]['_id']}")
+    say_next("One letter, and what can be done:", "show", found.letters[0]["_id"])

@@ -4,9 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.markup import escape
 
-from worker.cli.screen import out, rows, span, table, when
+from worker.cli.screen import out, rows, safe, span, table, when
 from worker.cli.words import short_type
 from worker.operate.letters.job import Action
 from worker.operate.letters.outcomes import MEANINGS, WELL, Outcome
@@ -60,7 +59,7 @@ def show_plan(screen: Console, action: Action, summary: Summary, failures_max: i
         screen.print()
         made = table("", "")
         made.show_header = False
-        screen.print(rows(made, (("[warn]![/]", escape(warning)) for warning in warnings)))
+        screen.print(rows(made, (("[warn]![/]", safe(warning)) for warning in warnings)))
     screen.print()
 
 
@@ -69,17 +68,17 @@ def _show_group(screen: Console, group: Group) -> None:
     _line(
         screen,
         f"{group.count:>7,}  [{style_of(group.outcome)}]{named(group.outcome):<14}[/] "
-        f"{escape(short_type(group.type))}  [{style_of(group.outcome)}]{code}[/]",
+        f"{safe(short_type(group.type))}  [{style_of(group.outcome)}]{safe(code)}[/]",
     )
     if group.events and group.outcome is Outcome.ACCEPTED:
-        _line(screen, f"{INDENT}[faint]→ {', '.join(short_type(name) for name in group.events)}[/]")
+        _line(screen, f"{INDENT}[faint]→ {safe(', '.join(short_type(name) for name in group.events))}[/]")
     elif group.samples[0].error:
-        _line(screen, f"{INDENT}[faint]{escape(group.samples[0].error)}[/]")
+        _line(screen, f"{INDENT}[faint]{safe(group.samples[0].error)}[/]")
     elif group.outcome is not Outcome.REFUSED:
         _line(screen, f"{INDENT}[faint]{MEANINGS[group.outcome]}[/]")
     names = [f"{sample.name}{f' behind {sample.behind}' if sample.behind else ''}" for sample in group.samples]
     more = ", …" if group.count > len(names) else ""
-    _line(screen, f"{INDENT}[name]{escape(', '.join(names))}{more}[/]")
+    _line(screen, f"{INDENT}[name]{safe(', '.join(names))}{more}[/]")
 
 
 def _line(screen: Console, text: str) -> None:
@@ -128,7 +127,7 @@ def show_report(
             named_ones = problems.get(outcome, ())
             for one in named_ones:
                 code = f" behind {names.get(one.code, one.code)}" if outcome is Outcome.WAITS else f" {one.code}"
-                _line(out, f"{INDENT}[name]{escape(names.get(one.letter.id, one.letter.id))}[/]{escape(code)}")
+                _line(out, f"{INDENT}[name]{safe(names.get(one.letter.id, one.letter.id))}[/]{safe(code)}")
             if len(named_ones) < count and named_ones:
                 _line(out, f"{INDENT}[faint]… and {count - len(named_ones):,} more; --json names them all[/]")
     if +report.let_go:

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 
 import orjson
 import typer
-from rich.markup import escape
 
 from worker.cli.letters.words import STATE_STYLES, ago, counted, kind_of, say_next
 from worker.cli.operation import AsJson, operate
-from worker.cli.screen import out, print_json, rows, table, when
+from worker.cli.screen import out, print_json, rows, safe, table, when
 from worker.cli.words import short_type
 from worker.dead_letters import OPEN, PARKED
 from worker.letters.orders import REPLAYS_MAX
@@ -66,9 +65,9 @@ def _as_json(seen: Looked, *, bodies: bool) -> dict[str, Any]:
 def _show_head(seen: Looked) -> None:
     letter = seen.letter
     style = STATE_STYLES[letter["state"]]
-    out.print(f"[name]{escape(letter['_id'])}[/]", soft_wrap=True)
+    out.print(f"[name]{safe(letter['_id'])}[/]", soft_wrap=True)
     out.print(f"[{style}]{letter['state']}[/] {kind_of(letter['type'])}· a dead letter, {ago(letter['at'])}")
-    out.print(f"[bold]{escape(letter['reason'])}[/] {escape(letter['error'])}\n")
+    out.print(f"[bold]{safe(letter['reason'])}[/] {safe(letter['error'])}\n")
 
 
 def _show_facts(seen: Looked) -> None:
@@ -93,10 +92,10 @@ def _show_facts(seen: Looked) -> None:
         "now": _now(seen),
         "holds": _holds(seen),
     }
-    out.print(rows(facts, ((name, escape(str(value))) for name, value in lines.items() if value)))
+    out.print(rows(facts, ((name, safe(value)) for name, value in lines.items() if value)))
     for waiting in seen.first_waiting:
         what = f"{short_type(waiting['type'])} {waiting['_id']}"
-        out.print(f"             [faint]{waiting['at']:%H:%M:%S}[/] {escape(what)}", no_wrap=True, overflow="ellipsis")
+        out.print(f"             [faint]{waiting['at']:%H:%M:%S}[/] {safe(what)}", no_wrap=True, overflow="ellipsis")
     if seen.waiting > len(seen.first_waiting):
         out.print(f"             … and {seen.waiting - len(seen.first_waiting):,} more", style="faint")
 
@@ -139,8 +138,8 @@ def _show_headers(seen: Looked, *, bodies: bool) -> None:
         return
     out.print("\n[bold]Headers[/]")
     for name, value in headers:
-        shown = f" {escape((value or b'').decode('utf-8', 'backslashreplace'))}" if bodies else ""
-        out.print(f"  [faint]{escape(name)}[/]{shown}", no_wrap=True, overflow="ellipsis")
+        shown = f" {safe((value or b'').decode('utf-8', 'backslashreplace'))}" if bodies else ""
+        out.print(f"  [faint]{safe(name)}[/]{shown}", no_wrap=True, overflow="ellipsis")
 
 
 def _show_body(body: Body, *, redacted: bool, bodies: bool) -> None:
@@ -160,7 +159,7 @@ def _show_body(body: Body, *, redacted: bool, bodies: bool) -> None:
             text = _hex(body.value)
         case _:
             return
-    out.print(escape(text[:BODY_CHARACTERS_MAX]), soft_wrap=True)
+    out.print(safe(text[:BODY_CHARACTERS_MAX], lines=True), soft_wrap=True)
     if len(text) > BODY_CHARACTERS_MAX or (body.kind == "binary" and body.size > BYTES_MAX):
         out.print("… cut short: `dead-letters export` has all of it", style="faint")
 
@@ -179,11 +178,11 @@ def _show_history(seen: Looked) -> None:
         return
     out.print("\n[bold]Done with it[/]")
     for done in history:
-        why = f" “{escape(done['reason'])}”" if done.get("reason") else ""
-        out.print(f"  [faint]{when(done['at'])}[/] {done['action']} by {escape(done['by'])}{why}")
+        why = f" “{safe(done['reason'])}”" if done.get("reason") else ""
+        out.print(f"  [faint]{when(done['at'])}[/] {done['action']} by {safe(done['by'])}{why}")
         if done.get("plan"):
-            out.print(f"    [faint]plan:[/]   {escape(done['plan'])}")
-        out.print(f"    [faint]result:[/] {escape(done['result'])}")
+            out.print(f"    [faint]plan:[/]   {safe(done['plan'])}")
+        out.print(f"    [faint]result:[/] {safe(done['result'])}")
 
 
 def _show_next(seen: Looked) -> None:
@@ -192,18 +191,18 @@ def _show_next(seen: Looked) -> None:
     key, before = letter["_id"], seen.stands_before
     match letter["state"]:
         case "parked" if before:
-            say_next("It goes through by itself once this is settled:", f"show {before}")
+            say_next("It goes through by itself once this is settled:", "show", before)
         case "open" if before:
-            say_next("First settle what stands before it:", f"show {before}")
+            say_next("First settle what stands before it:", "show", before)
         case "open":
             _show_next_of_open(seen)
         case "discarded":
-            say_next("Take it up again:", f"reopen {key}")
+            say_next("Take it up again:", "reopen", key)
         case "resolved":
             what = letter.get("edited_to") or letter["command_id"] or key
-            say_next("What became of it:", f"journal {what}", group="")
+            say_next("What became of it:", "journal", what, group="")
         case _:
-            say_next("Decide it:", f"replay {key}")
+            say_next("Decide it:", "replay", key)
 
 
 def _show_next_of_open(seen: Looked) -> None:
@@ -212,10 +211,10 @@ def _show_next_of_open(seen: Looked) -> None:
     if not seen.letter.get("redacted"):
         force = " --force" if seen.guarded else ""
         if readable:
-            say_next("Decide it again, after a plan:", f"replay {key}{force}")
-        say_next("Decide a corrected body in its place:", f"edit {key}")
+            say_next("Decide it again, after a plan:", f"replay{force}", key)
+        say_next("Decide a corrected body in its place:", "edit", key)
         if not readable:
-            say_next("Decide it again once a release can read it:", f"replay {key}{force}")
+            say_next("Decide it again once a release can read it:", f"replay{force}", key)
     if seen.waiting:
-        say_next("Let go what waits behind it, and leave it open:", f"release {key}")
-    say_next("It is not to be decided; what waits behind it goes through:", f"discard {key}")
+        say_next("Let go what waits behind it, and leave it open:", "release", key)
+    say_next("It is not to be decided; what waits behind it goes through:", "discard", key)

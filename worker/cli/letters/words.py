@@ -2,12 +2,11 @@
 
 from datetime import datetime
 
-from rich.markup import escape
-
-from worker.cli.screen import out, span
+from worker.cli.screen import out, safe, span
 from worker.cli.words import short_type
 from worker.clock import utc_now
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED
+from worker.operate.texts import command
 
 STATE_STYLES = {OPEN: "bad", PARKED: "warn", RESOLVED: "good", DISCARDED: "faint"}
 
@@ -19,7 +18,7 @@ def ago(moment: datetime) -> str:
 
 def kind_of(wire_type: str | None) -> str:
     """`InviteCustomer `, for the screen; nothing where no type could be read."""
-    return f"{escape(short_type(wire_type))} " if wire_type else ""
+    return f"{safe(short_type(wire_type))} " if wire_type else ""
 
 
 def counted(number: int, what: str) -> str:
@@ -27,7 +26,7 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def say_next(why: str, command: str, *, group: str = "dead-letters ") -> None:
-    """What an operator can do now, to be copied as it is, however long its ids are."""
+def say_next(why: str, words: str, *names: str, group: str = "dead-letters ") -> None:
+    """What an operator can do now, to be copied as it is, whatever its ids are and however long."""
     out.print(f"{why}", style="faint")
-    out.print(f"  partnership-worker {group}{escape(command)}", soft_wrap=True)
+    out.print(f"  {safe(command(f'{group}{words}', *names))}", soft_wrap=True)

@@ -17,6 +17,7 @@ from worker.mongo.collections import (
 from worker.operate.doctor.look import Look
 from worker.operate.doctor.report import Finding, Says, ago, count
 from worker.operate.explain import OVERDUE
+from worker.operate.texts import command
 
 COUNTED_MAX = 10_000
 """More are told as `10,000 or more`: a number that nobody waits for."""
@@ -69,7 +70,7 @@ async def deadlines(look: Look, says: Says) -> list[Finding]:
     return [
         says.problem(
             f"{_many(number)} {'deadline is' if number == 1 else 'deadlines are'} overdue, {oldest['_id']}'s by {late}",
-            f"Does a worker run? What holds it: partnership-worker explain {oldest['_id']}",
+            f"Does a worker run? What holds it: {command('explain', oldest['_id'])}",
             overdue=number,
             oldest=oldest["next_due_at"],
             partnership=oldest["_id"],
