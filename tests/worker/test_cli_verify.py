@@ -42,7 +42,7 @@ def check(
 
     async def run() -> Report:
         async with access(deployment.settings(**settings)) as connected:
-            return await verify(connected, tell=found.append, documents=documents, topics=topics)
+            return await verify(connected, tell=found.append, documents=documents, topics=topics, bodies=True)
 
     return asyncio.run(run()), found
 
@@ -93,6 +93,7 @@ def test_a_document_that_was_changed_by_hand(history: Deployment, kind: str) -> 
 
     _, found = check(history, documents=True)
     told = tell(history, "verify", "--no-topics")
+    bodies = tell(history, "verify", "--no-topics", "--bodies")
     history.db[kind].replace_one({"_id": document["_id"]}, document)
 
     assert [(d.kind, d.place) for d in found] == [(Kind.DOCUMENT_DIFFERS, f"{kind} {document['_id']}")]
@@ -100,6 +101,10 @@ def test_a_document_that_was_changed_by_hand(history: Deployment, kind: str) -> 
     assert "note='by hand'" in found[0].found
     assert told.code == 4
     assert "document_differs" in told.out
+    assert "note=…" in told.out
+    assert "--bodies shows them" in told.out
+    assert "note='by hand'" not in told.out
+    assert "note='by hand'" in bodies.out
 
 
 def test_a_document_that_is_gone_and_one_that_nobody_made(history: Deployment) -> None:

@@ -1,6 +1,7 @@
 """`tail`: follows events."""
 
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Annotated
 
 import orjson
@@ -11,7 +12,7 @@ from worker.cli.operation import AsJson, operate
 from worker.cli.screen import out, print_json, safe
 from worker.cli.words import complete_event, short_topic, short_type, styled_topic
 from worker.operate.access import Access
-from worker.operate.tail import EVENT_TOPICS, EventFilter, Seen, tail_events
+from worker.operate.tail import EVENT_TOPICS, EventFilter, Seen, tail_events, told
 
 app = typer.Typer(add_completion=False)
 
@@ -36,9 +37,12 @@ def tail(
     from_beginning: Annotated[bool, typer.Option("--from-beginning", help="All that the topics still have.")] = False,
     to_end: Annotated[bool, typer.Option("--to-end", help="Stop where the topics end now.")] = False,
     count: Annotated[int | None, typer.Option("--count", "-n", min=1, help="Stop after so many.")] = None,
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="With addresses, parameters and details, which may be personal data.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
-    """Follow events over all event topics, as a consumer sees them, until Ctrl-C."""
+    """Follow events over all event topics, as a consumer sees them, until Ctrl-C. Tokens are never shown."""
     wanted = EventFilter(partnership, partner, kind)
     topics = read_topics(topic)
 
@@ -46,7 +50,8 @@ def tail(
         number = 0
         events = tail_events(access, wanted, topics, from_beginning=from_beginning, to_end=to_end)
         async with aclosing(events):
-            async for seen in events:
+            async for event in events:
+                seen = replace(event, event=told(event.event, bodies=bodies))
                 if json:
                     print_json(seen)
                 else:

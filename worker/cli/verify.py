@@ -31,6 +31,9 @@ def verify(
     topics: Annotated[bool, typer.Option("--topics/--no-topics", help="Compare the topics with the journal.")] = True,
     topic: Topics = None,
     limit: Annotated[int, typer.Option(min=0, help="So many differences are shown; all are counted.")] = 20,
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="With the values that differ, which may be personal data.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Compare documents and topics with the journal, while workers may run. 0: all is well, 4: differences.
@@ -54,7 +57,12 @@ def verify(
     async def work(access: Access) -> Report:
         with progress_bar("verify") as progress:
             return await run_verify(
-                access, tell=tell, progress=progress, documents=documents, topics=wanted if topics else ()
+                access,
+                tell=tell,
+                progress=progress,
+                documents=documents,
+                topics=wanted if topics else (),
+                bodies=bodies,
             )
 
     report = operate(work)
@@ -74,7 +82,7 @@ def _topic(name: str) -> TopicName:
 
 
 def _summary(report: Report) -> dict[str, object]:
-    fields = {name: value for name, value in asdict(report).items() if name != "tell"}
+    fields = {name: value for name, value in asdict(report).items() if name not in {"tell", "bodies"}}
     return fields | {"differences": {str(kind): count for kind, count in report.differences.items()}}
 
 
@@ -88,6 +96,8 @@ def _show(difference: Difference) -> None:
 def _show_summary(report: Report, limit: int) -> None:
     if report.total > limit:
         out.print(f"… and {report.total - limit:,} more (--limit shows more)", style="faint")
+    if report.total and limit and not report.bodies:
+        out.print("Values may be personal data: --bodies shows them.", style="faint")
     if report.total:
         out.print()
         found = sorted(report.differences.items(), key=lambda pair: -pair[1])

@@ -279,8 +279,8 @@ def _compare(report: Report, folded: _Folded, stored: dict[str, Any]) -> None:
                 Kind.DOCUMENT_DIFFERS,
                 folded.place,
                 None,
-                "; ".join(f"{path}={was!r}" for path, was, _ in fields),
-                "; ".join(f"{path}={now!r}" for path, _, now in fields),
+                "; ".join(f"{path}={_told(report, was)}" for path, was, _ in fields),
+                "; ".join(f"{path}={_told(report, now)}" for path, _, now in fields),
             )
 
 
@@ -295,6 +295,10 @@ def _in_full(kind: str, stored: dict[str, Any]) -> dict[str, Any]:
 
 
 _ABSENT = "(absent)"
+
+
+def _told(report: Report, value: Any) -> str:
+    return repr(value) if report.bodies else _ABSENT if value is _ABSENT else "…"
 
 
 def _differing(expected: Any, found: Any, path: str) -> Iterable[tuple[str, Any, Any]]:

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from worker.encode import without_token
+
 TEXT_CHARACTERS_MAX = 200
 """Of what is expected and what is there, in a difference."""
 
@@ -57,6 +59,8 @@ class Report:
     """Counts of a whole run; each difference goes to `tell` as it is found, and is not kept."""
 
     tell: Callable[[Difference], None]
+    bodies: bool = False
+    """Whether values of records and documents are told, which may be personal."""
     documents: int = 0
     changes: int = 0
     records: int = 0
@@ -71,10 +75,25 @@ class Report:
     differences: Counter[Kind] = field(default_factory=Counter)
     seconds: float = 0.0
 
-    def differ(self, kind: Kind, place: str, entry: str | None, expected: object = "", found: object = "") -> None:
-        """Count a difference and tell it."""
+    def differ(
+        self,
+        kind: Kind,
+        place: str,
+        entry: str | None,
+        expected: str | bytes = "",
+        found: str | bytes = "",
+        what: str = "value",
+    ) -> None:
+        """Count a difference and tell it. Bytes are those of a record (of its `what`), and so perhaps personal."""
         self.differences[kind] += 1
-        self.tell(Difference(kind, place, entry, short(expected), short(found)))
+        self.tell(Difference(kind, place, entry, self._told(expected, what), self._told(found, what)))
+
+    def _told(self, told: str | bytes, what: str) -> str:
+        if isinstance(told, str):
+            return short(told)
+        if not self.bodies:
+            return f"{what} of {len(told):,} bytes"
+        return short((without_token(told) or b"").decode("utf-8", "backslashreplace"))
 
     @property
     def total(self) -> int:
@@ -82,7 +101,6 @@ class Report:
         return self.differences.total()
 
 
-def short(value: object) -> str:
-    """A value as text of a bounded length."""
-    text = bytes(value).decode("utf-8", "backslashreplace") if isinstance(value, bytes | bytearray) else str(value)
+def short(text: str) -> str:
+    """A text of a bounded length."""
     return text if len(text) <= TEXT_CHARACTERS_MAX else f"{text[: TEXT_CHARACTERS_MAX - 1]}…"

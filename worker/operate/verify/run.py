@@ -21,13 +21,16 @@ async def verify(
     progress: Progress = _silent,
     documents: bool = True,
     topics: Collection[TopicName] = PUBLISHED_TOPICS,
+    bodies: bool = False,
 ) -> Report:
     """Compare, while workers may run on. Each difference is told as it is found; the report counts them all.
+
+    With `bodies` it is told with the values of fields and records, which may be personal.
 
     Raises:
         CannotOperate: where it cannot be judged.
     """
-    report = Report(tell)
+    report = Report(tell, bodies)
     started = monotonic_seconds()
     if documents:
         await verify_documents(access.db, report, progress)

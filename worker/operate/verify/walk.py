@@ -193,9 +193,9 @@ class Walk:
 
     def _differs(self, record: ConsumerRecord, place: str, expected: Expected) -> None:
         if record.key != expected.key:
-            was, now = expected.key, record.key
+            what, was, now = "key", expected.key, record.key
         elif not self._same_value(record.value, expected):
-            was, now = expected.value, record.value
+            what, was, now = "value", expected.value, record.value
         else:
-            was, now = str(expected.headers).encode(), str(record.headers).encode()
-        self.report.differ(Kind.RECORD_DIFFERS, place, expected.entry, was or b"", now or b"")
+            what, was, now = "headers", str(expected.headers).encode(), str(record.headers).encode()
+        self.report.differ(Kind.RECORD_DIFFERS, place, expected.entry, was or b"", now or b"", what)
