@@ -111,7 +111,7 @@ def _refusal(desk: Desk, order: LetterOrder, sight: Sight) -> Answer | None:  # 
     if letter["lane"] != desk.lane.lane:
         return Answer.OTHER_LANE
     state = letter["state"]
-    if isinstance(order, ReopenDeadLetter):
+    if isinstance(order, ReopenDeadLetter) and state != RESOLVED:
         return None if state == DISCARDED else Answer.NOT_DISCARDED
     if state in (RESOLVED, DISCARDED):
         return Answer.ALREADY_RESOLVED if state == RESOLVED else Answer.DISCARDED

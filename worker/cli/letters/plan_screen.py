@@ -136,6 +136,9 @@ def show_report(
     if report.ended is not Ended.DONE:
         out.print(f"[warn]{ENDINGS[report.ended]}[/]")
     if report.unanswered:
-        out.print(f"{report.unanswered:,} orders are in the lane log without an answer yet: a worker will find them.")
+        out.print(
+            f"{report.unanswered:,} orders are, or may be, in the lane log without an answer yet: a worker finds them. "
+            "The same command again does no harm."
+        )
     if report.left:
         out.print(f"{letters(report.left)} untouched; the same command goes on with them.")

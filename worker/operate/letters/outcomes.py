@@ -68,14 +68,15 @@ OF_TEXT = {
 }
 """By what the lane writes into a letter's history, up to a colon."""
 
-DONE_BEFORE = {
+DONE_BEFORE: dict[Action, set[Answer]] = {
     Action.REPLAY: {Answer.ALREADY_RESOLVED},
-    Action.EDIT: {Answer.ALREADY_RESOLVED},
-    Action.DISCARD: {Answer.ALREADY_RESOLVED, Answer.DISCARDED},
+    Action.EDIT: set(),
+    Action.DISCARD: {Answer.DISCARDED},
     Action.REOPEN: {Answer.NOT_DISCARDED},
     Action.RELEASE: {Answer.NOT_BLOCKING, Answer.ALREADY_RESOLVED, Answer.DISCARDED},
 }
-"""Answers to the second of two operators who want the same."""
+"""Answers to the second of two operators who want the same. Where the first wanted another thing, it is impossible: a
+letter that was decided cannot be discarded, nor reopened, nor decided with another body."""
 
 OF_CODE = {
     Answer.LOOP_GUARD: Outcome.LOOP_GUARD,

@@ -71,7 +71,7 @@ class Report:
     """The run in numbers.
 
     `left`: letters that nothing was ordered for, because it ended before their turn. `unanswered`: orders that are in
-    the lane log, where a worker finds them when it comes.
+    the lane log, where a worker finds them when it comes; or may be, where Kafka did not say so.
     """
 
     chosen: int
@@ -173,9 +173,12 @@ class _Run:
             else:
                 given.append((one, Place.of(letter)))
         if given:
-            ids = await orders.give(
-                (place, self.job.order(orders.actor, one.id, self.plans.get(one.id, ""))) for one, place in given
-            )
+            wanted = [(place, self.job.order(orders.actor, one.id, self.plans.get(one.id, ""))) for one, place in given]
+            try:
+                ids = await orders.give(wanted)
+            except (KafkaError, TimeoutError):
+                self.report.unanswered += len(given)  # some may be in the log, with nobody to say which
+                raise
             self.report.orders += len(ids)
             self.report.unanswered += len(ids)
             for (one, _), answered in zip(given, await orders.wait(ids), strict=True):
