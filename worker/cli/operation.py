@@ -39,11 +39,11 @@ def show_tracebacks(*, wanted: bool) -> None:
     _tracebacks = wanted
 
 
-def operate(work: Callable[[Access], Awaitable[T]]) -> T:
+def operate(work: Callable[[Access], Awaitable[T]], also: Callable[[], str] = str) -> T:
     """Run `work` with access to the deployment that the environment names, and answer with its result.
 
     Kafka's address and the secret may be missing until something needs them. Whatever goes wrong is told in one line
-    on stderr, and ends the process with its exit code.
+    on stderr, with what there is to say `also`, and ends the process with its exit code.
     """
     try:
         settings = load_settings(optional=("kafka_bootstrap", "secret"))
@@ -57,12 +57,12 @@ def operate(work: Callable[[Access], Awaitable[T]]) -> T:
     except (typer.Exit, BrokenPipeError):  # `| head` has seen enough
         raise
     except KeyboardInterrupt:
-        raise fail("interrupted", Exit.INTERRUPTED) from None
+        raise fail(f"interrupted {also()}".strip(), Exit.INTERRUPTED) from None
     except Exception as error:
         text, code = explain(error)
         if code is Exit.DEFECT and _tracebacks:
             raise
-        raise fail(text, code) from None
+        raise fail(f"{text} {also()}".strip(), code) from None
 
 
 def explain(error: Exception) -> tuple[str, Exit]:  # noqa: PLR0911 - one for each kind

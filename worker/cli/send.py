@@ -12,7 +12,7 @@ from contracts.registry import COMMANDS
 from contracts.topics import COMMAND_TOPICS
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, explain, fail, operate
-from worker.cli.screen import out, print_json, rows, safe, span, table
+from worker.cli.screen import err, out, print_json, rows, safe, span, table
 from worker.cli.words import complete_command, short_type, styled_topic
 from worker.clock import new_id
 from worker.operate.access import Access
@@ -73,11 +73,17 @@ def send(
     except CannotOperate as error:
         raise fail(*explain(error)) from None
 
-    async def work(access: Access) -> tuple[Sent, Answer | None]:
-        sent = await publish(access, body)
-        return sent, await wait_for_answer(access, sent, timeout) if wait else None
+    sent: Sent | None = None
 
-    sent, answer = operate(work)
+    async def work(access: Access) -> tuple[Sent, Answer | None]:
+        nonlocal sent
+        sent = await publish(access, body)
+        if not wait:
+            return sent, None
+        err.print(f"sent {safe(sent.command_id)} to {sent.source}", style="faint", soft_wrap=True)
+        return sent, await wait_for_answer(access, sent, timeout)
+
+    sent, answer = operate(work, lambda: sent.whereabouts if sent else "")
     if answer is None:
         if json:
             print_json({"command_id": sent.command_id, "source": sent.source})
@@ -128,7 +134,8 @@ def _complete(
     dry_run: bool,
 ) -> None:
     body.setdefault("source", "partnership-worker send")
-    given = {"subject": subject, "partitionkey": partner, "id": command_id or body.get("id") or f"send-{new_id()}"}
+    body.setdefault("id", f"send-{new_id()}")
+    given = {"subject": subject, "partitionkey": partner, "id": command_id}
     body.update({name: value for name, value in given.items() if value is not None})
     if "subject" not in body or "partitionkey" not in body:
         raise WrongRequest("Of which partnership and partner? Give --subject and --partner.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
+from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
 
 from contracts.message import CommandFrame
 from worker.clock import monotonic_seconds
@@ -16,7 +17,7 @@ from worker.operate.access import Access
 from worker.operate.commands import check_command
 from worker.operate.errors import NoAnswer
 from worker.operate.journal import Entry, entry_of
-from worker.operate.texts import command
+from worker.operate.texts import command, quoted
 from worker.records import Source
 
 LOOK_SECONDS = 0.05
@@ -34,6 +35,14 @@ class Sent:
     """Of the journal entry that it gets: its own, or one of its place (dry runs, a reused id)."""
     digest: bytes = field(repr=False, default=b"")
     source: str = ""
+
+    @property
+    def whereabouts(self) -> str:
+        """Where it is, and how to ask for it later."""
+        return (
+            f"The command {self.command_id} is on {self.source} and will be decided once a worker runs: "
+            f"`{command('journal', self.command_id)}` says what came of it."
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +71,23 @@ async def publish(access: Access, body: dict[str, Any]) -> Sent:
 
     Raises:
         WrongRequest: where the worker could not read it. Nothing was sent then.
+        NoAnswer: where Kafka does not say whether it took it.
     """
     kind = check_command(body)
     value = orjson.dumps(body)
     frame = CommandFrame.model_validate(body)
     topic = access.settings.topic(kind.TOPIC)
     async with access.producer() as producer:
-        async with asyncio.timeout(access.settings.request_timeout_seconds):
-            placed = await producer.send_and_wait(
-                topic, value, key=frame.subject.encode(), headers=[CONTENT_TYPE_HEADER]
-            )
+        try:
+            async with asyncio.timeout(access.settings.request_timeout_seconds):
+                placed = await producer.send_and_wait(
+                    topic, value, key=frame.subject.encode(), headers=[CONTENT_TYPE_HEADER]
+                )
+        except (TimeoutError, KafkaTimeoutError, RequestTimedOutError):
+            raise NoAnswer(
+                f"Kafka does not say whether it took the command: send it again with --id={quoted(frame.id)}, then it "
+                "is decided once."
+            ) from None
     place = Source(placed.topic, placed.partition, placed.offset, placed.timestamp)
     return Sent(
         frame.id,
@@ -98,10 +114,7 @@ async def wait_for_answer(access: Access, sent: Sent, seconds: float) -> Answer:
             entry, repeated = answered
             return Answer(entry_of(entry), repeated=repeated, seconds=monotonic_seconds() - started)
         await asyncio.sleep(LOOK_SECONDS)
-    raise NoAnswer(
-        f"No answer within {seconds:g} s. The command is on {sent.source} and will be decided once a worker runs: "
-        f"`partnership-worker doctor` says why not, `{command('journal', sent.command_id)}` what came of it."
-    )
+    raise NoAnswer(f"No answer within {seconds:g} s: `partnership-worker doctor` says why.")
 
 
 def entry_for(sent: Sent, found: Mapping[str, dict[str, Any]]) -> tuple[dict[str, Any], bool] | None:
