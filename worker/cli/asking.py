@@ -1,7 +1,7 @@
 """The yes before something is done: who gives it, and that somebody is there to be asked."""
 
 import sys
-from typing import Annotated
+from typing import IO, Annotated
 
 import typer
 
@@ -18,7 +18,14 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask after the pla
 
 def attended() -> bool:
     """Whether somebody sits at a terminal and can answer."""
-    return sys.stdin.isatty()
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def stdin() -> IO[bytes]:
+    """What is piped in. Ends the process with a line where there is nothing."""
+    if sys.stdin is None:  # closed, as by `<&-`
+        raise fail("There is no stdin to read: give a file.", Exit.USAGE)
+    return sys.stdin.buffer
 
 
 def see_that_somebody_is_there(what_for: str, instead: str) -> None:

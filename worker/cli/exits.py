@@ -13,6 +13,7 @@ class Exit(IntEnum):
     FOUND = 4
     UNAVAILABLE = 5
     INTERRUPTED = 130
+    PIPE = 141
 
 
 MEANINGS = {
@@ -23,4 +24,5 @@ MEANINGS = {
     Exit.FOUND: "it ran, and found something wrong: differences, findings, a refusal (those three: nothing fits)",
     Exit.UNAVAILABLE: "Kafka or MongoDB is away, or no answer came in time: try again",
     Exit.INTERRUPTED: "interrupted",
+    Exit.PIPE: "who read the output is gone, as with `| head`",
 }

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from worker.cli.exits import Exit
-from worker.cli.operation import AsJson, operate
+from worker.cli.operation import NUMBER_MAX, AsJson, operate
 from worker.cli.screen import out, print_json, rows, safe, show_json, table, when
 from worker.cli.times import HELP, read_time
 from worker.cli.words import complete_command, short_type, styled_outcome, styled_topic, who
@@ -35,7 +35,7 @@ def journal(
     actor: Annotated[str | None, typer.Option(help="By this user, party or kind of party.")] = None,
     since: Annotated[str | None, typer.Option(help=f"From {HELP}.")] = None,
     until: Annotated[str | None, typer.Option(help="Up to such a time.")] = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=NUMBER_MAX, help="The newest so many.")] = 20,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="And go on with what comes.")] = False,
     bodies: Annotated[bool, typer.Option("--bodies", help="With the events' data, which may be personal.")] = False,
     json: AsJson = False,

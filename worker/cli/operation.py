@@ -2,33 +2,57 @@
 
 import asyncio
 import getpass
+import os
 from collections.abc import Awaitable, Callable
 from typing import Annotated, TypeVar
 
 import typer
-from aiokafka.errors import KafkaError
-from pymongo.errors import OperationFailure, PyMongoError
 
+from contracts.base import ID_CHARACTERS_MAX
+from worker.cli.errors import explain
 from worker.cli.exits import Exit
-from worker.failures import StopWorker, codes_of, describe
 from worker.logs import configure_logs
 from worker.operate.access import Access, access
-from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest
+from worker.operate.orders import SAFE_ID
 from worker.operate.texts import visible
-from worker.settings import SettingsError, load_settings
+from worker.settings import load_settings
 
 T = TypeVar("T")
 
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table: one object a line.")]
 
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's number that no file of users has
+        return str(os.getuid())
+
+
+def _name(text: str) -> str:
+    if not SAFE_ID.fullmatch(text):
+        raise typer.BadParameter(f"a name has 1 to {ID_CHARACTERS_MAX} characters, none of them a control character")
+    return text
+
+
+def reason(text: str) -> str:
+    """A reason that an order can hold. Raises typer.BadParameter."""
+    if len(text) > REASON_CHARACTERS_MAX:
+        raise typer.BadParameter(f"{len(text):,} characters; the most is {REASON_CHARACTERS_MAX:,}")
+    return text
+
+
 As = Annotated[
     str,
-    typer.Option("--as", metavar="NAME", default_factory=getpass.getuser, help="Who you are; kept with what you do."),
+    typer.Option(
+        "--as", metavar="NAME", default_factory=_login, callback=_name, help="Who you are; kept with what you do."
+    ),
 ]
 """Who the operator is. Give the parameter no default of its own."""
 
-UNAUTHORIZED = {13, 18}
-"""MongoDB's codes for what this user may not do."""
+REASON_CHARACTERS_MAX = 4096
+NUMBER_MAX = 1_000_000_000
+"""Of what is shown: more is no wish, and MongoDB has 64 bits."""
 
 _tracebacks = False
 
@@ -65,34 +89,7 @@ def operate(work: Callable[[Access], Awaitable[T]], also: Callable[[], str] = st
         raise fail(f"{text} {also()}".strip(), code) from None
 
 
-def explain(error: Exception) -> tuple[str, Exit]:  # noqa: PLR0911 - one for each kind
-    """An error in one line with what to do, and the exit code for it."""
-    match error:
-        case SettingsError():
-            return f"Wrong settings: {'; '.join(str(error).splitlines())}", Exit.USAGE
-        case NeedsSettings() | WrongRequest():
-            return _one_line(error), Exit.USAGE
-        case NoAnswer():
-            return _one_line(error), Exit.UNAVAILABLE
-        case CannotOperate() | StopWorker():
-            return _one_line(error), Exit.OPERATOR
-        case OperationFailure() if codes_of(error) & UNAUTHORIZED:
-            return "MongoDB does not let this user do it: give it a role that may read the database.", Exit.OPERATOR
-        case PyMongoError() if not isinstance(error, OperationFailure):
-            name = type(error).__name__
-            return f"MongoDB does not answer ({name}): is it up, and is MONGO_URL right?", Exit.UNAVAILABLE
-        case KafkaError() | TimeoutError() | OSError():
-            name = type(error).__name__
-            return f"Kafka does not answer ({name}): is it up, and is KAFKA_BOOTSTRAP right?", Exit.UNAVAILABLE
-        case _:
-            return f"A defect: {describe(error)}. `partnership-worker --traceback ...` shows where.", Exit.DEFECT
-
-
 def fail(text: str, code: Exit) -> typer.Exit:
     """Tell an error in one line; raise what this answers with."""
     typer.secho(visible(text), fg=typer.colors.RED, err=True)
     return typer.Exit(code)
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 import typer
 
-from contracts.topics import TopicName
 from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
 from worker.cli.exits import Exit
 from worker.cli.operation import As, AsJson, operate
+from worker.cli.operation import reason as check_reason
 from worker.cli.screen import out, print_json, progress_bar, rows, safe, table, when
 from worker.cli.times import HELP, read_time
-from worker.cli.words import short_topic
+from worker.cli.words import read_topics, short_topic
 from worker.operate.access import Access
 from worker.operate.errors import WrongRequest
 from worker.operate.republish.missing import plan_all, plan_missing
@@ -48,7 +48,7 @@ def republish(
     ] = False,
     dry_run: DryRun = False,
     yes: Yes = False,
-    reason: Annotated[str, typer.Option(help="Why; kept in the journal.")] = "",
+    reason: Annotated[str, typer.Option(callback=check_reason, help="Why; kept in the journal.")] = "",
     by: As,
     json: AsJson = False,
 ) -> None:
@@ -60,7 +60,8 @@ def republish(
 
     Run twice, or by two people at once, it publishes once. 0: nothing is missing, 4: something is.
     """
-    selection = Selection(tuple(entry_id or ()), partnership, read_time(since), read_time(until), read_topics(topic))
+    topics = read_topics(topic, PUBLISHED_TOPICS)
+    selection = Selection(tuple(entry_id or ()), partnership, read_time(since), read_time(until), topics)
 
     async def work(access: Access) -> int:
         if not (dry_run or reason):
@@ -75,7 +76,7 @@ def republish(
             return plan.total + plan.redacted
         see_that_somebody_answers(yes=yes)
         if not agreed(f"Publish {plan.total:,} records again?", yes=yes):
-            return plan.total
+            return 0
         with progress_bar("republish") as progress:
             done = await carry_out(access, plan, by, reason, progress)
         _tell_done(done, json=json)
@@ -87,16 +88,6 @@ def republish(
         return left.total + left.redacted
 
     raise typer.Exit(Exit.FOUND if operate(work) else Exit.OK)
-
-
-def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
-    """Topics of the lanes by their whole or short names (`quota`). Raises typer.BadParameter."""
-    known = {name: topic for topic in PUBLISHED_TOPICS for name in (topic.value, short_topic(topic))}
-    for name in names or ():
-        if name not in known:
-            msg = f"there is no topic {name}; there are {', '.join(map(short_topic, PUBLISHED_TOPICS))}"
-            raise typer.BadParameter(msg, param_hint="--topic")
-    return tuple(dict.fromkeys(known[name] for name in names)) if names else PUBLISHED_TOPICS
 
 
 def _numbers(plan: Plan) -> dict[str, Any]:

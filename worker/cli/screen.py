@@ -18,6 +18,7 @@ from worker.operate.texts import visible
 
 THEME = Theme({"good": "green", "bad": "bold red", "warn": "yellow", "faint": "dim", "name": "cyan"})
 
+
 out = Console(theme=THEME, highlight=False, emoji=False)
 err = Console(theme=THEME, highlight=False, emoji=False, stderr=True)
 """For progress and remarks: what is piped on stays clean."""

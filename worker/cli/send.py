@@ -1,6 +1,5 @@
 """`send`: publishes a command, and says what came of it."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,8 +9,10 @@ import typer
 
 from contracts.registry import COMMANDS
 from contracts.topics import COMMAND_TOPICS
+from worker.cli.asking import stdin
+from worker.cli.errors import explain
 from worker.cli.exits import Exit
-from worker.cli.operation import As, AsJson, explain, fail, operate
+from worker.cli.operation import As, AsJson, fail, operate
 from worker.cli.screen import err, out, print_json, rows, safe, span, table
 from worker.cli.words import complete_command, short_type, styled_topic
 from worker.clock import new_id
@@ -106,7 +107,7 @@ def _body(command: str | None, file: Path | None, settings: list[str]) -> dict[s
     given: Any = {}
     if file is not None:
         try:
-            given = orjson.loads(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes())
+            given = orjson.loads(stdin().read() if str(file) == "-" else file.read_bytes())
         except OSError as error:
             raise WrongRequest(f"{file}: {error.strerror}") from None
         except orjson.JSONDecodeError as error:
@@ -116,10 +117,12 @@ def _body(command: str | None, file: Path | None, settings: list[str]) -> dict[s
     body = given if "specversion" in given else {"specversion": "1.0", "data": given}
     if command is not None:
         body["type"] = find_command(command).wire_type()
-    if "type" not in body:
+    if not isinstance(body.setdefault("data", {}), dict):
+        raise WrongRequest("data: a JSON object is needed")
+    if not isinstance(body.get("type"), str):
         raise WrongRequest("Which command? `send --list` shows them; or give a CloudEvent with a type in --file.")
     if settings:
-        apply_settings(find_command(body["type"]), body.setdefault("data", {}), settings)
+        apply_settings(find_command(body["type"]), body["data"], settings)
     return body
 
 
@@ -139,7 +142,7 @@ def _complete(
     body.update({name: value for name, value in given.items() if value is not None})
     if "subject" not in body or "partitionkey" not in body:
         raise WrongRequest("Of which partnership and partner? Give --subject and --partner.")
-    data = body.setdefault("data", {})
+    data = body["data"]
     if actor is not None:
         kind, *rest = actor.split(":")
         if not 1 <= len(rest) < ACTOR_PARTS_MAX:

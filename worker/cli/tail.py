@@ -7,24 +7,13 @@ from typing import Annotated
 import orjson
 import typer
 
-from contracts.topics import TopicName
 from worker.cli.operation import AsJson, operate
 from worker.cli.screen import out, print_json, safe
-from worker.cli.words import complete_event, short_topic, short_type, styled_topic
+from worker.cli.words import complete_event, read_topics, short_type, styled_topic
 from worker.operate.access import Access
 from worker.operate.tail import EVENT_TOPICS, EventFilter, Seen, tail_events, told
 
 app = typer.Typer(add_completion=False)
-
-
-def read_topics(names: list[str] | None) -> tuple[TopicName, ...]:
-    """Event topics by their whole or short names (`quota`). Raises typer.BadParameter."""
-    known = {name: topic for topic in EVENT_TOPICS for name in (topic.value, short_topic(topic))}
-    for name in names or ():
-        if name not in known:
-            msg = f"there is no event topic {name}; there are {', '.join(map(short_topic, EVENT_TOPICS))}"
-            raise typer.BadParameter(msg, param_hint="--topic")
-    return tuple(known[name] for name in names) if names else EVENT_TOPICS
 
 
 @app.command()
@@ -44,7 +33,7 @@ def tail(
 ) -> None:
     """Follow events over all event topics, as a consumer sees them, until Ctrl-C. Tokens are never shown."""
     wanted = EventFilter(partnership, partner, kind)
-    topics = read_topics(topic)
+    topics = read_topics(topic, EVENT_TOPICS)
 
     async def work(access: Access) -> None:
         number = 0

@@ -16,18 +16,10 @@ def read_time(text: str | None) -> datetime | None:
     """A moment: RFC 3339, UTC where it has no offset, or a span before now. Raises typer.BadParameter."""
     if text is None:
         return None
-    if span := SPAN.fullmatch(text.strip()):
-        return utc_now() - read_span(span.group())
     try:
+        if span := SPAN.fullmatch(text.strip()):
+            return utc_now() - timedelta(seconds=int(span.group(1)) * SECONDS[span.group(2)])
         moment = datetime.fromisoformat(text)
-    except ValueError:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):  # the latter before year 1, or after 9999
         raise typer.BadParameter(f"{text!r} is not {HELP}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def read_span(text: str) -> timedelta:
-    """How long: `90s`, `15m`, `2h`, `3d`, `1w`. Raises typer.BadParameter."""
-    span = SPAN.fullmatch(text.strip())
-    if span is None:
-        raise typer.BadParameter(f"{text!r} is not a span of time such as 90s, 15m, 2h, 3d")
-    return timedelta(seconds=int(span.group(1)) * SECONDS[span.group(2)])

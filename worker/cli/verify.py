@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from contracts.topics import TopicName
 from worker.cli.exits import Exit
 from worker.cli.operation import AsJson, operate
 from worker.cli.screen import out, print_json, progress_bar, rows, safe, table
+from worker.cli.words import read_topics
 from worker.operate.access import Access
 from worker.operate.verify.report import EXPLANATIONS, Difference, Report
 from worker.operate.verify.run import verify as run_verify
@@ -18,7 +18,7 @@ app = typer.Typer(add_completion=False)
 
 Topics = Annotated[
     list[str] | None,
-    typer.Option("--topic", help="Only this topic, without the deployment's prefix; can be repeated."),
+    typer.Option("--topic", help="Only this topic (quota, notice, ...); can repeat."),
 ]
 
 
@@ -41,7 +41,7 @@ def verify(
     Only what the lanes have published is judged, and only what the topics' retention has left. With --json each
     difference is a line, and the last line is the summary.
     """
-    wanted = tuple(_topic(name) for name in topic) if topic else PUBLISHED_TOPICS
+    wanted = read_topics(topic, PUBLISHED_TOPICS)
     shown = 0
 
     def tell(difference: Difference) -> None:
@@ -71,14 +71,6 @@ def verify(
     else:
         _show_summary(report, limit)
     raise typer.Exit(Exit.FOUND if report.total else Exit.OK)
-
-
-def _topic(name: str) -> TopicName:
-    try:
-        return TopicName(name)
-    except ValueError:
-        names = ", ".join(PUBLISHED_TOPICS)
-        raise typer.BadParameter(f"there is no topic {name}; there are {names}", param_hint="--topic") from None
 
 
 def _summary(report: Report) -> dict[str, object]:

@@ -9,7 +9,7 @@ import typer
 from contracts.terms import Status
 from handlers.views import Dashboard, HistoryEntry, PartnershipView
 from handlers.waiting import WaitingOn
-from worker.cli.operation import AsJson, operate
+from worker.cli.operation import NUMBER_MAX, AsJson, operate
 from worker.cli.screen import out, print_json, rows, safe, span, table, when
 from worker.cli.words import short_type
 from worker.clock import utc_now
@@ -65,7 +65,7 @@ def history(
     partnership: Partnership,
     *,
     viewer: For = "platform",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The newest so many.")] = 50,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, max=NUMBER_MAX, help="The newest so many.")] = 50,
     json: AsJson = False,
 ) -> None:
     """What happened to a partnership, the oldest first: its operation log as this viewer sees it."""

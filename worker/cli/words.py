@@ -2,7 +2,10 @@
 
 from typing import Any
 
+import typer
+
 from contracts.registry import COMMANDS, EVENTS
+from contracts.topics import TopicName
 from worker.cli.screen import safe
 
 OUTCOME_STYLES = {"accepted": "good", "answered": "cyan", "refused": "warn", "dead_letter": "bad"}
@@ -25,6 +28,16 @@ def short_type(wire_type: str | None) -> str:
 def short_topic(topic: str) -> str:
     """`quota` of `partnership.quota.events`."""
     return topic.removeprefix("partnership.").removesuffix(".events")
+
+
+def read_topics(names: list[str] | None, topics: tuple[TopicName, ...]) -> tuple[TopicName, ...]:
+    """Some of these by their whole or short names (`quota`), all where none is named. Raises typer.BadParameter."""
+    known = {name: topic for topic in topics for name in (topic.value, short_topic(topic))}
+    for name in names or ():
+        if name not in known:
+            msg = f"there is no topic {name}; there are {', '.join(map(short_topic, topics))}"
+            raise typer.BadParameter(msg, param_hint="--topic")
+    return tuple(dict.fromkeys(known[name] for name in names)) if names else topics
 
 
 def styled_topic(topic: str) -> str:

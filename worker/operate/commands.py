@@ -14,6 +14,7 @@ import contracts
 from contracts.message import Command, CommandFrame
 from contracts.registry import COMMANDS
 from contracts.schemas import schema_of
+from contracts.topics import COMMAND_BYTES_MAX
 from worker.operate.errors import WrongRequest
 
 EXAMPLES = Path(contracts.__file__).parent / "examples"
@@ -110,10 +111,7 @@ def apply_settings(kind: type[Command], data: dict[str, Any], settings: list[str
             raise WrongRequest(f"{setting!r} is not NAME=VALUE")
         path = tuple(name.split("."))
         texts[path] = text
-        try:
-            _set_field(data, path, json.loads(text))
-        except json.JSONDecodeError:
-            _set_field(data, path, text)
+        _set_field(data, path, _value_of(name, text))
     try:
         kind.model_validate(data)
     except ValidationError as error:
@@ -121,6 +119,17 @@ def apply_settings(kind: type[Command], data: dict[str, Any], settings: list[str
             place = tuple(map(str, problem["loc"]))
             if problem["type"] == "string_type" and place in texts:
                 _set_field(data, place, texts[place])
+
+
+def _value_of(name: str, text: str) -> Any:
+    try:
+        value = json.loads(text)
+        orjson.dumps(value)
+    except json.JSONDecodeError:
+        return text
+    except (RecursionError, orjson.JSONEncodeError) as error:  # so deep, or so large, that no command can hold it
+        raise WrongRequest(f"{name}: {error}") from None
+    return value
 
 
 def _set_field(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
@@ -131,12 +140,24 @@ def _set_field(data: dict[str, Any], path: tuple[str, ...], value: Any) -> None:
     data[path[-1]] = value
 
 
+def encoded(body: dict[str, Any]) -> bytes:
+    """The bytes of a CloudEvent. Raises WrongRequest where JSON has none for it, or where they are too many."""
+    try:
+        value = orjson.dumps(body)
+    except orjson.JSONEncodeError as error:
+        raise WrongRequest(f"It cannot be sent as JSON: {error}") from None
+    if len(value) > COMMAND_BYTES_MAX:
+        raise WrongRequest(f"A command of {len(value):,} bytes; the most is {COMMAND_BYTES_MAX:,}.")
+    return value
+
+
 def check_command(body: dict[str, Any]) -> type[Command]:
     """See that the worker could read this CloudEvent.
 
     Raises:
         WrongRequest: with every field that is wrong, and why.
     """
+    encoded(body)
     try:
         frame = CommandFrame.model_validate(body)
     except ValidationError as error:

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
 from aiokafka.errors import KafkaTimeoutError, RequestTimedOutError
 
 from contracts.message import CommandFrame
@@ -14,7 +13,7 @@ from worker.decode import digest_of
 from worker.encode import CONTENT_TYPE_HEADER
 from worker.mongo.collections import JOURNAL
 from worker.operate.access import Access
-from worker.operate.commands import check_command
+from worker.operate.commands import check_command, encoded
 from worker.operate.errors import NoAnswer
 from worker.operate.journal import Entry, entry_of
 from worker.operate.texts import command, quoted
@@ -74,7 +73,7 @@ async def publish(access: Access, body: dict[str, Any]) -> Sent:
         NoAnswer: where Kafka does not say whether it took it.
     """
     kind = check_command(body)
-    value = orjson.dumps(body)
+    value = encoded(body)
     frame = CommandFrame.model_validate(body)
     topic = access.settings.topic(kind.TOPIC)
     async with access.producer() as producer:

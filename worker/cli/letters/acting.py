@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from worker.cli.asking import HOW, agreed, see_that_somebody_answers
+from worker.cli.errors import explain
 from worker.cli.exits import Exit
 from worker.cli.letters.plan_screen import letters, show_plan, show_report
-from worker.cli.operation import explain, fail, operate
+from worker.cli.operation import NUMBER_MAX, fail, operate, reason
 from worker.cli.screen import err, out, print_json, progress_bar
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter
@@ -26,8 +27,8 @@ from worker.operate.letters.run import FAILURES_MAX, RATE, Done, Ended, Report, 
 from worker.operate.letters.summary import Summary, told
 
 All = Annotated[bool, typer.Option("--all", help="All of them: needed where neither id nor filter is given.")]
-Why = Annotated[str, typer.Option("--why", metavar="TEXT", help="Kept with what you do.", **HOW)]
-Rate = Annotated[float, typer.Option(min=0.1, help="Letters a second, at most.", **HOW)]
+Why = Annotated[str, typer.Option("--why", metavar="TEXT", callback=reason, help="Kept with what you do.", **HOW)]
+Rate = Annotated[float, typer.Option(min=0.1, max=NUMBER_MAX, help="Letters a second, at most.", **HOW)]
 MaxFailures = Annotated[int, typer.Option(min=1, help="Stop when so many fail again.", **HOW)]
 
 PROBLEMS_KEPT = 5

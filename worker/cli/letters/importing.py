@@ -1,6 +1,5 @@
 """`dead-letters import`: exported letters are brought into this deployment."""
 
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from typing import IO, Annotated
 
 import typer
 
-from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers
+from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers, stdin
 from worker.cli.exits import Exit
 from worker.cli.letters.words import counted, say_next
 from worker.cli.operation import As, AsJson, fail, operate
@@ -118,7 +117,7 @@ def _readable(file: Path) -> Iterator[IO[bytes]]:
             yield source
         return
     with tempfile.SpooledTemporaryFile(SPOOLED_BYTES) as kept:
-        for line in sys.stdin.buffer:
+        for line in stdin():
             kept.write(line)
         kept.seek(0)
         yield kept

@@ -8,7 +8,7 @@ import typer
 from worker.cli.exits import Exit
 from worker.cli.letters.filters import State, filtered
 from worker.cli.letters.words import STATE_STYLES, ago, counted, kind_of, say_next
-from worker.cli.operation import AsJson, operate
+from worker.cli.operation import NUMBER_MAX, AsJson, operate
 from worker.cli.screen import out, print_json, safe, span
 from worker.clock import utc_now
 from worker.operate.access import Access
@@ -31,7 +31,9 @@ def show_list(
     wanted: Filter,
     *,
     flat: Annotated[bool, typer.Option("--flat", help="Letter by letter; so it is with ids or --fingerprint.")] = False,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="So many groups or letters are shown.")] = 10,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=NUMBER_MAX, help="So many groups or letters are shown.")
+    ] = 10,
     json: AsJson = False,
 ) -> None:
     """What failed, grouped by how it failed, what hurts most first: open letters, and parked ones that wait for them.

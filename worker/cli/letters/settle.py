@@ -8,12 +8,15 @@ from worker.cli.asking import HOW, DryRun, Yes
 from worker.cli.exits import Exit
 from worker.cli.letters.acting import All, How, act
 from worker.cli.letters.filters import State, filtered
-from worker.cli.operation import As, AsJson, fail
+from worker.cli.operation import As, AsJson, fail, reason
 from worker.operate.letters.find import Filter
 from worker.operate.letters.job import Action, Job
 
 Why = Annotated[
-    str, typer.Option("--why", metavar="TEXT", help="Needed; kept with what you do.", show_default=False, **HOW)
+    str,
+    typer.Option(
+        "--why", metavar="TEXT", callback=reason, help="Needed; kept with what you do.", show_default=False, **HOW
+    ),
 ]
 
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from contracts.commands.operating import (
     DiscardDeadLetter,
     EditDeadLetter,
@@ -17,6 +19,8 @@ from contracts.commands.operating import (
 from contracts.message import Actor
 from worker.mongo.collections import DEAD_LETTERS
 from worker.operate.access import Access
+from worker.operate.commands import explain
+from worker.operate.errors import WrongRequest
 from worker.operate.letters.find import Filter
 
 PLAN_CHARACTERS_MAX = 500
@@ -42,7 +46,17 @@ class Job:
     body: Mapping[str, Any] | None = None
 
     def order(self, actor: Actor, letter_id: str, plan: str = "") -> LetterOrder:
-        """The order about one letter. `plan`: what the operator was told that it would do."""
+        """The order about one letter. `plan`: what the operator was told that it would do.
+
+        Raises:
+            WrongRequest: it is more than an order can hold.
+        """
+        try:
+            return self._order(actor, letter_id, plan)
+        except ValidationError as error:
+            raise WrongRequest(f"No order can hold this: {explain(error)}") from None
+
+    def _order(self, actor: Actor, letter_id: str, plan: str) -> LetterOrder:
         common: dict[str, Any] = {
             "actor": actor,
             "reason": self.why,

@@ -2,11 +2,10 @@
 
 import base64
 from collections.abc import Iterable, Iterator
-from datetime import datetime
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, ValidationError
 
 from contracts.topics import TopicName
 from worker.operate.commands import explain
@@ -71,7 +70,7 @@ class Carried(BaseModel):
     id: str
     state: str
     reason: str
-    at: datetime
+    at: AwareDatetime
     type: str | None
     subject: str | None
     source: Place
