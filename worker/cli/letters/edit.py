@@ -1,17 +1,19 @@
 """`dead-letters edit`: a corrected body is decided in a letter's place."""
 
 import difflib
-import sys
+import os
+import tempfile
 from pathlib import Path
 from typing import Annotated, Any
 
 import click
 import typer
 
-from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers, see_that_somebody_is_there
+from worker.cli.asking import DryRun, Yes, agreed, see_that_somebody_answers, see_that_somebody_is_there, stdin
+from worker.cli.errors import explain
 from worker.cli.exits import Exit
 from worker.cli.letters.acting import How, Why, plan, run
-from worker.cli.operation import As, AsJson, explain, fail, operate
+from worker.cli.operation import As, AsJson, fail, operate
 from worker.cli.screen import err, out, safe
 from worker.mongo.letters import Letter
 from worker.operate.access import Access
@@ -19,6 +21,7 @@ from worker.operate.errors import CannotOperate
 from worker.operate.letters.edit import body_of, corrected, parse, pretty, text_of, with_settings
 from worker.operate.letters.find import Filter, find_letter
 from worker.operate.letters.job import Action, Job
+from worker.operate.texts import quoted
 
 
 def edit(
@@ -51,10 +54,14 @@ def edit(
         return await find_letter(access, letter_id)
 
     letter = operate(find)
+    written = None if file or settings else _written(letter)
     try:
-        body = corrected(letter, _edited(letter, file, settings or []))
+        body = corrected(letter, _edited(letter, file, written, settings or []))
     except CannotOperate as error:
-        raise fail(*explain(error)) from None
+        text, code = explain(error)
+        raise fail(f"{text}{_kept(written)}", code) from None
+    if written:
+        written.unlink()
     _show_difference(letter, body, json=json)
     job = Job(Action.EDIT, why, body=body)
     chosen, plans = plan(Filter(ids=(letter["_id"],)), job, how)
@@ -62,18 +69,42 @@ def edit(
         run(job, how, chosen, plans)
 
 
-def _edited(letter: Letter, file: Path | None, settings: list[str]) -> dict[str, Any]:
-    if settings:
-        return with_settings(letter, settings)
-    if file is not None:
+def _edited(letter: Letter, file: Path | None, written: Path | None, settings: list[str]) -> dict[str, Any]:
+    """The body from the file or the editor, else the letter's own; with what was --set in it."""
+    body = body_of(letter)
+    if written is not None:
+        body = parse(written.read_bytes(), "The edited text")
+    elif file is not None:
         try:
-            return parse(sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes(), str(file))
+            body = parse(stdin().read() if str(file) == "-" else file.read_bytes(), str(file))
         except OSError as error:
             raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
-    text = click.edit(text_of(letter), extension=".json")
-    if text is None:
-        raise fail("Nothing was changed, so nothing was done.", Exit.USAGE)
-    return parse(text, "The edited text")
+    return with_settings(body, settings) if settings or body is None else body
+
+
+def _written(letter: Letter) -> Path:
+    """A file for this user alone, with what an editor made of the letter's body."""
+    before = text_of(letter).encode()
+    handle, name = tempfile.mkstemp(prefix="dead-letter-", suffix=".json")
+    path = Path(name)
+    with os.fdopen(handle, "wb") as target:
+        target.write(before)
+    problem = None
+    try:
+        click.edit(filename=name)
+    except click.ClickException as error:  # typer has a click of its own, and does not know this one
+        problem = error.format_message()
+    changed = path.read_bytes() != before
+    if changed and not problem:
+        return path
+    if not changed:
+        path.unlink()
+    why = f"{problem}: set EDITOR, or give --set or --file." if problem else "Nothing was changed, so nothing was done."
+    raise fail(f"{why}{_kept(path if changed else None)}", Exit.USAGE)
+
+
+def _kept(written: Path | None) -> str:
+    return f" What you wrote is kept: --file={quoted(str(written))}" if written else ""
 
 
 def _show_difference(letter: Letter, body: dict[str, Any], *, json: bool) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,9 +18,6 @@ from worker.cli.screen import err, out, print_json, safe
 from worker.operate.access import Access
 from worker.operate.letters.find import Filter, letters
 from worker.operate.letters.lines import encoded
-
-ONLY_OWN = 0o600
-"""What producers sent may be personal data."""
 
 
 @filtered(State.OPEN, State.PARKED)
@@ -59,17 +57,17 @@ def export(
 
 @contextmanager
 def _target(file: Path | None) -> Iterator[IO[bytes]]:
-    """Stdout; or a file that has its name once it is complete."""
+    """Stdout; or a file for this user alone, which has its name once it is complete: it may hold personal data."""
     if file is None:
         yield sys.stdout.buffer
         return
     if file.exists():
         raise fail(f"{file} is there already: choose another name.", Exit.USAGE)
-    part = file.with_name(f"{file.name}.part")
-    try:
-        target = os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, ONLY_OWN), "wb")
+    try:  # by a name that nobody knows before, so that nobody can put a link or a file of his own there
+        handle, name = tempfile.mkstemp(prefix=".export-", suffix=".part", dir=file.parent)
     except OSError as error:
-        raise fail(f"{part}: {error.strerror}", Exit.USAGE) from None
+        raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
+    part, target = Path(name), os.fdopen(handle, "wb")
     try:
         with target:
             yield target
@@ -77,6 +75,6 @@ def _target(file: Path | None) -> Iterator[IO[bytes]]:
     except OSError as error:
         if error.errno is None:  # a time-out of the servers
             raise
-        raise fail(f"{part}: {error.strerror}", Exit.USAGE) from None
+        raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
     finally:
         part.unlink(missing_ok=True)

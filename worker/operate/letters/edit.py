@@ -45,13 +45,12 @@ def parse(text: str | bytes, where: str) -> dict[str, Any]:
     return body
 
 
-def with_settings(letter: Letter, settings: list[str]) -> dict[str, Any]:
-    """The letter's body with `path=value` put in: `data.reason=…`, or an attribute such as `type=…`.
+def with_settings(body: dict[str, Any] | None, settings: list[str]) -> dict[str, Any]:
+    """A body with `path=value` put in: `data.reason=…`, or an attribute such as `type=…`.
 
     Raises:
         WrongRequest: it has no body to put them in, or they make no sense.
     """
-    body = body_of(letter)
     if body is None:
         raise WrongRequest("Its body is no JSON object, so nothing can be --set in it: give a whole one with --file.")
     of_data = [setting.removeprefix(DATA) for setting in settings if setting.startswith(DATA)]
