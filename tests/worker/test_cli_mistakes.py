@@ -75,6 +75,15 @@ def test_an_empty_id_is_refused(tell: Any) -> None:
     assert "id: String should have at least 1 character" in told.err
 
 
+def test_a_value_of_another_type_than_the_schema_says_is_refused_as_the_worker_would(tell: Any) -> None:
+    period = 'period={"starts_at": "2026-01-01T00:00:00Z", "ends_at": "2026-02-01T00:00:00Z"}'
+    of_bill = ("--set", "currency=EUR", "--set", period, "--set", 'amount="12.00"')
+    told = tell("send", "RecordFinalBill", "--subject", "p", "--partner", "a", "--actor", "system:b:u", *of_bill)
+
+    assert told.code == 2
+    assert "amount: Input should be a valid integer" in told.err
+
+
 def body_in(tmp_path: Path, body: object) -> str:
     path = tmp_path / "body.json"
     path.write_bytes(body if isinstance(body, bytes) else orjson.dumps(body))

@@ -15,6 +15,7 @@ from contracts.message import Command, CommandFrame
 from contracts.registry import COMMANDS
 from contracts.schemas import schema_of
 from contracts.topics import COMMAND_BYTES_MAX
+from worker.decode import strictly
 from worker.operate.errors import WrongRequest
 
 EXAMPLES = Path(contracts.__file__).parent / "examples"
@@ -113,7 +114,7 @@ def apply_settings(kind: type[Command], data: dict[str, Any], settings: list[str
         texts[path] = text
         _set_field(data, path, _value_of(name, text))
     try:
-        kind.model_validate(data)
+        strictly(kind, data)
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False):
             place = tuple(map(str, problem["loc"]))
@@ -166,7 +167,7 @@ def check_command(body: dict[str, Any]) -> type[Command]:
     if frame.id.startswith("~"):
         raise WrongRequest("Ids that begin with ~ are the worker's own: choose another --id.")
     try:
-        kind.model_validate(body.get("data"))
+        strictly(kind, body.get("data"))
     except ValidationError as error:
         what = explain(error)
         raise WrongRequest(f"{kind.__name__}: {what}. `send --describe {kind.__name__}` shows its fields.") from None
