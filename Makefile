@@ -84,11 +84,12 @@ down: setup ## Stop what `make up` started; its data stays in .local/
 run: setup ## Run the worker on KAFKA_BOOTSTRAP and MONGO_URL, or on the servers of `make up`
 	$(SERVERS); exec $(BIN)/partnership-worker run
 
-schemas: setup ## Write the JSON Schemas, examples, and the pages of states and policy anew
+schemas: setup ## Write the JSON Schemas, examples, and the pages of states, policy and refusals anew
 	$(PY) -m contracts.schemas
 	$(PY) -m tests.examples
 	$(PY) -m tests.states
 	$(PY) -m tests.policy_page
+	$(PY) -m tests.refusals_page
 
 mutation: setup ## Break one guard after another: do the tests notice? (EVERY=10 tries each tenth)
 	$(PY) -m tests.mutation

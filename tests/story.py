@@ -38,6 +38,7 @@ from contracts.events.closing import PersonalDataPurged
 from contracts.events.notice import NoticeSent
 from contracts.events.termination import TerminationApproved, TerminationSubmitted
 from contracts.message import SYSTEM, Actor, Command, CommandMessage, Event, Party, Role, Route
+from contracts.rejection_details import DETAILS
 from contracts.rejections import CommandRejected, RejectionCode
 from contracts.standing import Dealings
 from contracts.templates import ALWAYS_GIVEN, TEMPLATES
@@ -483,6 +484,8 @@ class World:
         before = self.load(message)
         result = outcome(before, message, Context(self.now, self.policy, tokens))
         self.log.append((message, result, self.now))
+        if refusal := result.rejection:
+            assert refusal.details.keys() <= set(DETAILS[refusal.code]), refusal
         if result.rejection is None and (result.events or result.internal):
             self.store(before, result)
         return result
