@@ -91,7 +91,7 @@ TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(Template
     "termination_decision_requested": ("by", "category", "reason", "ends_at", "decide_by", *WARNED),
     "termination_escalated": ("cause",),
     "termination_approved": ("by", "category", "basis", "ends_at"),
-    "termination_rejected": ("reason",),
+    "termination_rejected": ("by", "category", "reason"),
     "termination_withdrawn": ("by", "category"),
     "termination_stalled": ("by", "category", "items"),
     "block_waived": ("item",),

@@ -26,7 +26,7 @@ from handlers.guards import (
 from handlers.invitation import expired_by, place_given_back
 from handlers.scene import Scene
 from handlers.states import Invited
-from handlers.switching import bound, switch_rules
+from handlers.switching import bound, switch_counts, switch_rules
 
 
 def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -40,7 +40,7 @@ def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR091
         return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"stage": state.stage})
     if refusal := (
         _switch_under_way(customer)
-        or partner_may_bind(scene.partner, scene.now)
+        or partner_may_bind(scene.partner, scene.now, command.actor)
         or unfit(customer, must_be_known=True)
         or (None if state.reserved or customer.is_with(scene.partner.id) else no_room_for(scene.partner, command.actor))
     ):
@@ -101,7 +101,7 @@ def _may_not_switch(scene: Scene, customer: Customer, live: Live, *, confirmed: 
     if own:
         return None
     limit = limit_reached(customer, "customer", live.partner_id, scene.platform_policy, scene.now)
-    if policy.switch_counts and limit is not None:
+    if switch_counts(scene) and limit is not None:
         return limit
     rules = switch_rules(policy, live.model, blocks_run=policy.switch_blocks_run)
     items = blocks(
@@ -130,7 +130,7 @@ def _switch(scene: Scene, state: Invited, customer: Customer, live: Live, accept
         to_partner_id=scene.partner.id,
         to_model=scene.partnership.model,
         blocks_run=policy.switch_blocks_run and not renewal,
-        counts=policy.switch_counts and not renewal,
+        counts=switch_counts(scene) and not renewal,
         renewal=renewal,
     )
     return Accepted((accepted, started, *reserved), (Internal(end, live.partnership_id, live.partner_id),))

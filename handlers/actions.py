@@ -79,7 +79,7 @@ def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: 
     if isinstance(state, InNotice) and answers(state, viewer):
         return _of_draft(partnership, viewer)
     if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
-        decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer or state.escalated else ()
+        decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer else ()
         return (*decides, *_of_draft(partnership, viewer))
     # A draft of before can only be given up.
     return ("CheckTermination", "WithdrawTermination") if viewer in partnership.drafts else ("CheckTermination",)

@@ -3,6 +3,7 @@
 import calendar
 from datetime import datetime, timedelta
 
+from contracts.agreement import CaseRules
 from contracts.base import to_milliseconds
 from contracts.blocks import REMEDIES, BlockItem
 from contracts.events.termination import Obstacle, TerminationDetails
@@ -60,6 +61,11 @@ def blocks(
         if blocked:
             items.append(item)
     return (*items, "FACTS_UNKNOWN") if unknown else tuple(items)
+
+
+def is_checked(item: BlockItem, rules: CaseRules) -> bool:
+    """Whether these rules' checks can find it; that facts are unknown, wherever one is read from them."""
+    return item in rules.items or (item == "FACTS_UNKNOWN" and not BLOCKING.keys().isdisjoint(rules.items))
 
 
 def obstacles(items: tuple[BlockItem, ...]) -> tuple[Obstacle, ...]:

@@ -10,7 +10,7 @@ from contracts.rejections import RejectionCode
 from contracts.terms import BillingMode, Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer, decider
-from handlers.ending import Basis, end_of, end_or_stall, ended
+from handlers.ending import Basis, end_of, end_or_stall, ended, is_renewed, renewed
 from handlers.guards import no_reason, not_allowed
 from handlers.policy import Policy
 from handlers.scene import Scene
@@ -30,7 +30,9 @@ def decide(scene: Scene, command: DecideTermination) -> Decision:  # noqa: PLR09
     if not command.approve:
         return _reject(scene, command, state)
     if isinstance(state, Stalled):
-        return Accepted(ended(scene, customer, end_of(state.case)))
+        return Accepted(
+            renewed(scene, state) if is_renewed(scene, state) else ended(scene, customer, end_of(state.case))
+        )
     if refusal := _unread(command, state.case):
         return refusal
     choice = command.billing_mode if command.actor.kind is Party.CUSTOMER else None
@@ -44,7 +46,7 @@ def _not_the_decider(scene: Scene, state: PendingDecision | Stalled, actor: Part
         return None
     by = state.case.by
     if isinstance(state, PendingDecision) and by != "platform" and actor.value == other_side(by):
-        orphaned = turn == "platform" and not state.escalated
+        orphaned = decider(by, scene.partner) == "platform"
         return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": scene.partner.status}) if orphaned else None
     return Rejected(RejectionCode.NOT_YOUR_TURN, {"decider": turn})
 

@@ -25,7 +25,7 @@ from contracts.message import Event
 from contracts.rejections import RejectionCode
 from contracts.steps import StepName
 from contracts.terms import BillingMode, Category, Initiator, Side
-from handlers.blocks import uses_extra
+from handlers.blocks import is_checked, uses_extra
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer
 from handlers.guards import in_days, is_over, no_reason, not_allowed, quota_updated
@@ -188,9 +188,9 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
 def _concerned(scene: Scene, item: BlockItem) -> tuple[Side, ...]:
     """Both where it is about the open case; of a draft only its own side knows."""
     state, drafts = scene.partnership.state, scene.partnership.drafts
-    if isinstance(state, Ending) and any(item in case.rules.items for case in cases_of(state)):
+    if isinstance(state, Ending) and any(is_checked(item, case.rules) for case in cases_of(state)):
         return ("partner", "customer")
-    return tuple(side for side, draft in drafts.items() if item in draft.rules.items)
+    return tuple(side for side, draft in drafts.items() if is_checked(item, draft.rules))
 
 
 # ------------------------------------------------------------------------------------------------------------- the time

@@ -32,6 +32,7 @@ from contracts.events.termination import (
 from contracts.message import Event
 from contracts.steps import StepName, StepState
 from contracts.terms import Side
+from handlers.blocks import is_checked
 from handlers.documents import Partnership
 from handlers.folds_of_bond import living
 from handlers.folds_of_offer import Fields, no_change, state_of
@@ -118,8 +119,7 @@ def _still_waived(
 ) -> tuple[BlockItem, ...]:
     """What is left stands before these checks; what is waived of others was for what is gone."""
     rules = [case.rules for case in cases] + [draft.rules for draft in drafts.values()]
-    checks = {item for one in rules for item in one.items}
-    return tuple(item for item in partnership.waived if item in checks)
+    return tuple(item for item in partnership.waived if any(is_checked(item, one) for one in rules))
 
 
 # ------------------------------------------------------------------------------------------------------------- the case

@@ -5,7 +5,7 @@ from typing import Literal
 
 from contracts.base import to_milliseconds
 from contracts.events.facts import QuotaUpdated
-from contracts.message import Actor, Party
+from contracts.message import SYSTEM, Actor, Party
 from contracts.rejections import RejectionCode
 from contracts.terms import Side, other_side
 from handlers.decision import Rejected
@@ -47,12 +47,16 @@ def not_the_turn_of(side: Side) -> Rejected:
     return Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": other_side(side)})
 
 
-def partner_may_bind(partner: Partner, now: datetime) -> Rejected | None:
-    """Only an active partner without negative records, whose agreement goes on, may offer and bind (R3, R4, R41)."""
+def partner_may_bind(partner: Partner, now: datetime, actor: Actor = SYSTEM) -> Rejected | None:
+    """Only an active partner without negative records, whose agreement goes on, may offer and bind (R3, R4, R41).
+
+    How many records there are is not a customer's business.
+    """
     if partner.status != "active":
         return Rejected(RejectionCode.PARTNER_NOT_ACTIVE, {"status": partner.status})
     if partner.negative_records:
-        return Rejected(RejectionCode.PARTNER_NEGATIVE_RECORD, {"negative_records": partner.negative_records})
+        told: dict[str, object] = {} if actor.kind is Party.CUSTOMER else {"negative_records": partner.negative_records}
+        return Rejected(RejectionCode.PARTNER_NEGATIVE_RECORD, told)
     ended_at = partner.agreement.ends_at
     if ended_at is not None and is_over(partner, now):
         return Rejected(RejectionCode.AGREEMENT_ENDED, {"ended_at": to_milliseconds(ended_at)})

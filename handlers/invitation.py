@@ -4,6 +4,7 @@ from contracts.base import to_milliseconds
 from contracts.commands.invitation import OpenInvitation, RecordIdentityVerification
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import (
+    CONSEQUENCES,
     Identity,
     IdentityVerificationFailed,
     IdentityVerified,
@@ -17,6 +18,7 @@ from handlers.decision import Accepted, Decision, Rejected
 from handlers.guards import not_allowed, quota_updated
 from handlers.scene import Ids, Scene
 from handlers.states import Invited
+from handlers.switching import switch_counts
 from handlers.tokens import INVITATION
 
 
@@ -51,7 +53,12 @@ def record_identity_verification(scene: Scene, command: RecordIdentityVerificati
     checked = PartnershipStatusChecked(**ids, bound_elsewhere=elsewhere is not None)
     if elsewhere is None:
         return Accepted((verified, checked))
-    prompted = SwitchPrompted(**ids, from_partnership_id=elsewhere.partnership_id, from_partner_id=elsewhere.partner_id)
+    prompted = SwitchPrompted(
+        **ids,
+        from_partnership_id=elsewhere.partnership_id,
+        from_partner_id=elsewhere.partner_id,
+        consequences=CONSEQUENCES if switch_counts(scene) else CONSEQUENCES[:-1],
+    )
     return Accepted((verified, checked, prompted))
 
 

@@ -214,7 +214,7 @@ NOTICES: dict[type[Event], Notice] = {
     TerminationDecisionRequested: Notice("termination_decision_requested", _decider),
     TerminationEscalated: Notice("termination_escalated", _everybody),
     TerminationApproved: Notice("termination_approved", _both),
-    TerminationRejected: Notice("termination_rejected", _both),
+    TerminationRejected: Notice("termination_rejected", _both, besides=True),
     TerminationWithdrawn: Notice("termination_withdrawn", _both, besides=True),
     TerminationStalled: Notice("termination_stalled", _both),
     TerminationRechecked: Notice(_rechecked, _both),

@@ -49,7 +49,7 @@ def invite(documents: Documents, message: CommandMessage, command: InviteCustome
     if by not in policy.who_may_offer:
         return Rejected(RejectionCode.NOT_AUTHORIZED, {"who_may_offer": list(policy.who_may_offer)})
     if refusal := (
-        partner_may_bind(partner, context.now)
+        partner_may_bind(partner, context.now, command.actor)
         or _incomplete(command)
         or _unofficial(command, policy, by)
         or duplicate(documents.open_offers, message.subject)

@@ -126,7 +126,7 @@ def _may_not_come_back(scene: Scene, customer: Customer) -> Rejected | None:
     if customer.live is not None or customer.switch is not None:
         return Rejected(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, {"bound": customer.live is not None})
     return (
-        partner_may_bind(scene.partner, scene.now)
+        partner_may_bind(scene.partner, scene.now, scene.message.data.actor)
         or unfit(customer, must_be_known=True)
         or no_room_for(scene.partner, scene.message.data.actor)
     )

@@ -107,6 +107,11 @@ def switch_rules(policy: Policy, model: Model, *, blocks_run: bool) -> CaseRules
     return rules.but(items=policy.checks[model]["customer"] if blocks_run else ())
 
 
+def switch_counts(scene: Scene) -> bool:
+    """C3, C4: as a request of the customer's, where those count at all."""
+    return scene.policy.switch_counts and "customer" in scene.platform_policy.requests_of
+
+
 def complete_switch(scene: Scene, command: CompleteSwitch) -> Decision:
     """In the new lane: bind. Everything that could be refused was refused at the acceptance."""
     customer = scene.customer

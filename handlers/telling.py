@@ -12,7 +12,7 @@ from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Modification, Told, decider
 from handlers.letters import CHANNEL, CONSOLE, LINK, SMS, again, to_platform
 from handlers.scene import Scene
-from handlers.states import Invited, PendingDecision, Reactivation, Terminated
+from handlers.states import Draft, Invited, PendingDecision, Reactivation, Stalled, Terminated
 from handlers.tokens import INVITATIONS, secret_of
 
 AGAIN = ":again"
@@ -51,7 +51,10 @@ def still_holds(scene: Scene, told: Told) -> bool:  # noqa: PLR0911 - a table
         case "verification_code":
             return draft is not None and draft.code is not None and scene.now < draft.code.expires_at
         case "termination_blocked" | "termination_warnings" | "termination_code_needed":
-            return draft is not None and draft.stage == STAGES[template]
+            return draft is not None and draft.stage == STAGES[template] and _still_said(draft, said)
+        case "termination_stalled":
+            case = (said["by"], said["category"], said["items"])
+            return isinstance(state, Stalled) and case == (state.case.by, state.case.category, ", ".join(state.items))
         case "termination_decision_requested":
             return (
                 isinstance(state, PendingDecision)
@@ -68,6 +71,12 @@ def still_holds(scene: Scene, told: Told) -> bool:  # noqa: PLR0911 - a table
             return isinstance(state, Terminated) and _is(state.reactivation, said)
         case _:
             return True
+
+
+def _still_said(draft: Draft, said: dict[str, str]) -> bool:
+    """Whether the same stands in its way, and the same warnings are to be confirmed."""
+    now = {"items": ", ".join(draft.items), "warning_version": draft.rules.warning_version}
+    return all(said.get(name, text) == text for name, text in now.items())
 
 
 def _is(open_one: Modification | Reactivation | None, said: dict[str, str]) -> bool:

@@ -1,6 +1,6 @@
 """From the offer to its answer."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -110,6 +110,11 @@ class PartnershipStatusChecked(PartnershipEvent):
     bound_elsewhere: bool
 
 
+Consequence = Literal["current_partnership_ends", "billing_moves", "counts_as_termination_request"]
+CONSEQUENCES: tuple[Consequence, ...] = get_args(Consequence)
+"""Of accepting; the last one by policy (C3)."""
+
+
 class SwitchPrompted(PartnershipEvent):
     """The customer has another partner and is told what accepting means (R24)."""
 
@@ -117,10 +122,7 @@ class SwitchPrompted(PartnershipEvent):
     stage: Literal["switch_prompted"] = "switch_prompted"
     from_partnership_id: Id
     from_partner_id: Id
-    consequences: Annotated[
-        tuple[Literal["current_partnership_ends", "billing_moves", "counts_as_termination_request"], ...],
-        Field(max_length=8),
-    ] = ("current_partnership_ends", "billing_moves", "counts_as_termination_request")
+    consequences: Annotated[tuple[Consequence, ...], Field(max_length=8)] = CONSEQUENCES
 
 
 class InvitationAccepted(PartnershipEvent):

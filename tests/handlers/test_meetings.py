@@ -1,0 +1,166 @@
+"""Where one side's business meets the other's, the agreement's or the platform's: nothing is lost, nor told amiss."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from contracts.commands.binding import RecordNotificationOutcome
+from contracts.commands.facts import UpdateAgreement
+from contracts.commands.termination import CheckTermination, DecideTermination, WaiveBlock, WithdrawTermination
+from contracts.events.binding import PartnershipAgreementUpdated
+from contracts.events.invitation import IdentityVerified, PartnershipStatusChecked, SwitchPrompted
+from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
+from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationWithdrawn
+from contracts.message import SYSTEM
+from contracts.rejections import RejectionCode
+from tests.situations import WHY
+from tests.story import (
+    BOUND,
+    NOON,
+    PENDING,
+    PROMPTED,
+    VERIFIED,
+    Send,
+    Step,
+    Story,
+    accept,
+    by_customer,
+    by_partner,
+    by_platform,
+    by_system,
+    customer_asks,
+    customer_requests,
+    delivered,
+    facts,
+    given,
+    invite,
+    later,
+    like,
+    opened,
+    partner_decides,
+    partner_is,
+    partner_requests,
+    policy,
+    reached,
+    registered,
+    switch,
+    verified,
+)
+
+NO = by_platform(DecideTermination, approve=False, reason=WHY)
+
+
+def until(days: int, as_of: int = 0) -> Send:
+    """The agreement with the partner, so many days from noon on."""
+    ends_at = NOON + timedelta(days=days)
+    return Send(UpdateAgreement(actor=SYSTEM, as_of=NOON + timedelta(days=as_of), ends_at=ends_at), "p1", "p1")
+
+
+def in_arrears(days: int) -> Send:
+    return facts(as_of=NOON + timedelta(days=days), account_in_arrears=True)
+
+
+def told(story: Story) -> set[tuple[str, str]]:
+    return {(event.party, event.template) for event in story.events if isinstance(event, NoticeSent)}
+
+
+@pytest.mark.requirement("R73", "R74", "R76")
+def test_what_was_waived_of_unknown_facts_stays_though_the_other_side_gives_up_a_draft() -> None:
+    waived = by_platform(WaiveBlock, item="FACTS_UNKNOWN", reason=WHY)
+    story = given(*PENDING, partner_requests()).when(waived)
+    assert told(story) == {("partner", "block_waived"), ("customer", "block_waived")}
+
+    story.when(by_partner(WithdrawTermination), later(days=10), reached("decision"))
+
+    assert [type(event) for event in story.events][:2] == [TerminationApproved, PartnershipTerminated]
+
+
+@pytest.mark.requirement("R41")
+def test_nor_does_the_platform_end_what_was_renewed_meanwhile() -> None:
+    """The renewal is told to 500 partnerships at a time, and this one has not heard of it."""
+    way = (until(60), delivered(), later(days=60), in_arrears(60), reached("agreement_end"), later(days=31))
+    story = given(*BOUND, *way, reached("stalled_too_long"), until(425, as_of=60))
+
+    story.when(by_platform(DecideTermination, approve=True))
+
+    assert [type(event) for event in story.events][:2] == [TerminationWithdrawn, PartnershipAgreementUpdated]
+    assert story.partnership().state.status == "active"
+
+
+@pytest.mark.requirement("R79", "R80")
+@pytest.mark.parametrize("decided", [(), (partner_decides(),)], ids=["asked", "approved"])
+def test_whose_end_the_platform_has_turned_down_is_said(decided: tuple[Step, ...]) -> None:
+    """The customer's own request goes on."""
+    asked = (registered(notice_days=90), *BOUND[1:], until(2), delivered(), customer_asks(), *decided)
+    story = given(
+        *asked, later(days=2), in_arrears(2), reached("agreement_end"), later(days=30), reached("stalled_too_long")
+    ).when(NO)
+
+    assert {("partner", "termination_rejected"), ("customer", "termination_rejected")} <= told(story)
+    said = [event.params for event in story.events if isinstance(event, NoticeSent) and "reason" in event.params]
+    assert {(params["by"], params["category"]) for params in said if "by" in params} >= {
+        ("platform", "agreement_expired")
+    }
+
+
+BLOCKED = (facts(account_in_arrears=True, reserved_instances_active=True), customer_requests())
+LESS = facts(account_in_arrears=True)
+
+
+@pytest.mark.requirement("R29", "R76", "R92")
+def test_what_stands_in_the_way_no_more_is_not_sent_again() -> None:
+    story = given(*BOUND).when(*BLOCKED)
+    notice = next(event for event in story.events if isinstance(event, NoticeSent))
+    failed = by_system(RecordNotificationOutcome, notice_id=notice.notice_id, outcome="failed")
+
+    story.when(LESS, by_customer(CheckTermination), failed)
+    recorded = [event.followed_by for event in story.events if isinstance(event, NotificationOutcomeRecorded)]
+    assert recorded == ["nothing"]
+
+    same = given(*BOUND).when(*BLOCKED)
+    notice = next(event for event in same.events if isinstance(event, NoticeSent))
+    same.when(by_system(RecordNotificationOutcome, notice_id=notice.notice_id, outcome="failed"))
+    assert [type(event) for event in same.events] == [NotificationOutcomeRecorded, NoticeSent]
+
+
+@pytest.mark.requirement("R80")
+def test_a_closed_partner_decides_nothing_once_it_is_the_platforms_turn() -> None:
+    escalates = policy(silence={"partner": "escalates", "customer": "escalates"})
+    closed = given(*BOUND, escalates, customer_asks(), partner_is(status="closed"))
+    closed.when(partner_decides()).refused(RejectionCode.PARTNER_NOT_ACTIVE)
+    closed.when(later(days=10), reached("decision"), partner_decides()).refused(RejectionCode.PARTNER_NOT_ACTIVE)
+    opened_again = given(*BOUND, escalates, customer_asks(), later(days=10), reached("decision"))
+    opened_again.when(partner_decides())
+    assert opened_again.rejection is None
+
+
+@pytest.mark.requirement("R62")
+def test_where_a_customers_requests_do_not_count_nor_does_its_switch() -> None:
+    third = (registered("p3"), invite("p3"), opened("p3"), verified("p3"), facts(partner="p2"))
+    free = policy(requests_of=())
+    story = given(free, *PROMPTED, switch(), delivered(), *third).when(switch("p3"), delivered())
+    assert story.partnership("p3").state.status == "active"
+    assert story.customer().submissions == ()
+
+
+@pytest.mark.requirement("R24")
+@pytest.mark.parametrize("changes", [{"switch_counts": False}, {"requests_of": ()}], ids=str)
+def test_what_a_switch_costs_is_said_as_the_policy_has_it(changes: dict[str, Any]) -> None:
+    way = (registered("p2"), invite("p2"), opened("p2"))
+    usual = ("current_partnership_ends", "billing_moves")
+    given(*BOUND, policy(**changes), *way).when(verified("p2")).then(
+        IdentityVerified, PartnershipStatusChecked, like(SwitchPrompted, consequences=usual)
+    )
+    counted = (*usual, "counts_as_termination_request")
+    given(*BOUND, *way).when(verified("p2")).then(
+        IdentityVerified, PartnershipStatusChecked, like(SwitchPrompted, consequences=counted)
+    )
+
+
+@pytest.mark.requirement("R4")
+def test_how_many_negative_records_there_are_is_the_partners_business() -> None:
+    story = given(*VERIFIED, partner_is(negative_records=3)).when(accept())
+    story.refused(RejectionCode.PARTNER_NEGATIVE_RECORD)
+    assert story.rejection is not None
+    assert story.rejection.details == {}
