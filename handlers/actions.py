@@ -4,8 +4,18 @@ from contracts.terms import Initiator, Side, other_side
 from handlers.documents import Partner, Partnership, decider
 from handlers.policy import Policy
 from handlers.requesting import answers
-from handlers.states import Active, Ending, InNotice, Invited, PendingDecision, Purged, Stalled, Suspended, Terminated
-from handlers.withdrawal import overtaken
+from handlers.states import (
+    Active,
+    Ending,
+    InNotice,
+    Invited,
+    PendingDecision,
+    Purged,
+    Stalled,
+    Suspended,
+    Terminated,
+    cases_of,
+)
 
 UPKEEP: dict[Side, tuple[str, ...]] = {
     "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
@@ -73,8 +83,7 @@ def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
 
 def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: Side) -> tuple[str, ...]:
     """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
-    own = overtaken(state)
-    if state.case.by == viewer or (own is not None and own.case.by == viewer):
+    if any(case.by == viewer for case in cases_of(state)):
         return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
     if isinstance(state, InNotice) and answers(state, viewer):
         return _of_draft(partnership, viewer)

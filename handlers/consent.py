@@ -1,5 +1,6 @@
 """The other side's decision (R80, R81, C2, C10)."""
 
+from datetime import datetime
 from typing import Literal
 
 from contracts.commands.termination import DecideTermination
@@ -78,11 +79,23 @@ def _reject(scene: Scene, command: DecideTermination, state: Ending) -> Decision
 
 
 def approved(
-    scene: Scene, customer: Customer, state: PendingDecision | InNotice, basis: Basis, choice: BillingMode | None
+    scene: Scene,
+    customer: Customer,
+    state: PendingDecision | InNotice,
+    basis: Basis,
+    choice: BillingMode | None,
+    *,
+    second_ends_at: datetime | None = None,
 ) -> tuple[Event, ...]:
     """The end is certain. If no notice period is left it takes effect, unless something stands in the way."""
     case = state.case.but(billing_mode=choice or state.case.billing_mode)
-    approval = TerminationApproved(**scene.ids, basis=basis, ends_at=case.ends_at, billing_mode=case.billing_mode)
+    approval = TerminationApproved(
+        **scene.ids,
+        basis=basis,
+        ends_at=case.ends_at,
+        billing_mode=case.billing_mode,
+        second_ends_at=second_ends_at,
+    )
     if scene.now < case.ends_at:
         return (approval,)
     return (approval, *end_or_stall(scene, customer, case))

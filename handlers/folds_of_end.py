@@ -31,7 +31,7 @@ from contracts.events.termination import (
 )
 from contracts.message import Event
 from contracts.steps import StepName, StepState
-from contracts.terms import Side
+from contracts.terms import Side, other_side
 from handlers.blocks import is_checked
 from handlers.documents import Partnership
 from handlers.folds_of_bond import living
@@ -48,6 +48,7 @@ from handlers.states import (
     Terminated,
     TerminationCase,
     cases_of,
+    what_is_left,
 )
 
 # ------------------------------------------------------------------------------------------------------------ the draft
@@ -150,23 +151,45 @@ def _escalated(partnership: Partnership, _: TerminationEscalated, __: datetime) 
     return {"state": state_of(partnership, PendingDecision, Stalled).but(escalated=True)}
 
 
-def _approved(partnership: Partnership, event: TerminationApproved, _: datetime) -> Fields:
+def _approved(partnership: Partnership, event: TerminationApproved, at: datetime) -> Fields:
     """The end is certain, or certain for an earlier date."""
     state = partnership.state
     if not isinstance(state, PendingDecision | InNotice):
         raise ValueError(f"this cannot happen to a partnership that is {state.status}")  # noqa: TRY004
     case = state.case.but(billing_mode=event.billing_mode, ends_at=event.ends_at)
+    if event.second_ends_at is not None and case.by != "platform":
+        case = case.but(second=_second(partnership, case.by, event, at), own_ends_at=state.case.ends_at)
     return {"state": InNotice(case=case, before=state.before), "drafts": {}}
+
+
+def _second(partnership: Partnership, first: Side, event: TerminationApproved, at: datetime) -> TerminationCase:
+    """What the other side's draft would have become by itself. It does not count: it answered."""
+    side = other_side(first)
+    draft = partnership.drafts[side]
+    return TerminationCase(
+        by=side,
+        category=draft.category,
+        submitted_at=at,
+        counted=False,
+        ends_at=event.second_ends_at or event.ends_at,
+        billing_mode=event.billing_mode,
+        details=draft.details,
+        rules=draft.rules,
+    )
 
 
 def _back(partnership: Partnership, event: TerminationRejected | TerminationWithdrawn, _: datetime) -> Fields:
     """What was waived stays for what goes on: a side's own request, or a draft. It may have been meant for that."""
     state = partnership.state
     if isinstance(state, Stalled) and state.own is not None:
-        taken_back = event.by == state.own.case.by
-        if taken_back:
+        if left := what_is_left(state.own, event.by):
+            return {"state": state.but(own=left)}
+        if event.by == state.own.case.by:
             return {"state": state.but(own=None, case=state.case.but(billing_mode=None))}
         return {"state": state.own.but(before=state.before)}
+    taken_back = isinstance(event, TerminationWithdrawn)
+    if taken_back and isinstance(state, Ending) and (left := what_is_left(state, event.by)):
+        return {"state": left, "waived": _still_waived(partnership, partnership.drafts, left.case)}
     return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
 
 
@@ -177,7 +200,8 @@ def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) 
         case = state.case.but(by=event.by, category=event.category, ends_at=at, rules=event.rules)
         overtaken = event.by != state.case.by and isinstance(state, PendingDecision | InNotice)
         if overtaken:  # another case, of which nobody has asked: only whom the customer wants to be billed by goes on
-            case = case.but(submitted_at=at, counted=False, extra_used=False, details=TerminationDetails())
+            nobodys = {"counted": False, "extra_used": False, "second": None, "own_ends_at": None}
+            case = case.but(submitted_at=at, details=TerminationDetails(), **nobodys)
     else:
         case = TerminationCase(
             by=event.by,

@@ -19,7 +19,7 @@ def answers(state: State, side: Side) -> TypeGuard[Open]:
 
     Not once both have agreed on it.
     """
-    if not isinstance(state, Open) or state.case.by != other_side(side):
+    if not isinstance(state, Open) or state.case.by != other_side(side) or state.case.second is not None:
         return False
     return isinstance(state, PendingDecision) or not state.case.rules.needs_consent
 

@@ -144,6 +144,10 @@ class TerminationCase(Contract):
     billing_mode: BillingMode | None = None
     details: TerminationDetails
     rules: CaseRules
+    second: "TerminationCase | None" = None
+    """The other side's own request, which needs nobody's consent (R113): it goes on where this one is taken back."""
+    own_ends_at: Moment | None = None
+    """When it would end without that one."""
 
 
 class Ending(Contract):
@@ -181,9 +185,19 @@ class Stalled(Ending):
 
 
 def cases_of(state: Ending) -> tuple[TerminationCase, ...]:
-    """All that are open: one, and what that has overtaken."""
+    """All that are open: one, what that has overtaken, and the other side's of each."""
     own = state.own if isinstance(state, Stalled) else None
-    return (state.case,) if own is None else (state.case, own.case)
+    cases = (state.case,) if own is None else (state.case, own.case)
+    return (*cases, *(case.second for case in cases if case.second is not None))
+
+
+def what_is_left(state: Ending, by: Initiator | None) -> InNotice | None:
+    """Where both sides want the end and one takes its part back: the other one's request, for its own date (R113)."""
+    case, second = state.case, state.case.second
+    if second is None or by not in (case.by, second.by):
+        return None
+    own = case.but(second=None, own_ends_at=None, ends_at=case.own_ends_at or case.ends_at)
+    return InNotice(case=second if by == case.by else own, before=state.before)
 
 
 OpenCase = Annotated[PendingDecision | InNotice | Stalled, Field(discriminator="stage")]

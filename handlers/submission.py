@@ -75,7 +75,7 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     if customer is None:
         return not_allowed(scene.partnership)
     if answers(state, side):
-        return approved(scene, customer, _by_both(scene, state, draft), "both_sides_asked", draft.billing_mode)
+        return _by_both(scene, customer, state, draft)
     if not isinstance(state, Active | Suspended):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
     counted = side in scene.policy.requests_of
@@ -86,12 +86,13 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     return _submitted(scene, customer, side, draft, counted=counted)
 
 
-def _by_both(scene: Scene, state: Open, draft: Draft) -> Open:
+def _by_both(scene: Scene, customer: Customer, state: Open, draft: Draft) -> tuple[Event, ...]:
     """R113: the earlier of the two ends, where this side needs no consent (C2): alone it would have had its own."""
-    if draft.rules.needs_consent:
-        return state
-    own = max(draft.end_at or scene.now, in_days(scene.now, draft.rules.notice_days))
-    return state.but(case=state.case.but(ends_at=min(state.case.ends_at, own)))
+    own = None
+    if not draft.rules.needs_consent:
+        own = max(draft.end_at or scene.now, in_days(scene.now, draft.rules.notice_days))
+        state = state.but(case=state.case.but(ends_at=min(state.case.ends_at, own)))
+    return approved(scene, customer, state, "both_sides_asked", draft.billing_mode, second_ends_at=own)
 
 
 def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, counted: bool) -> tuple[Event, ...]:

@@ -4,14 +4,14 @@ from datetime import timedelta
 from typing import Literal, TypedDict
 
 from contracts.events.partnership import Why
-from contracts.events.termination import TerminationDecisionRequested, TerminationWithdrawn
+from contracts.events.termination import TerminationApproved, TerminationDecisionRequested, TerminationWithdrawn
 from contracts.message import Event
 from contracts.rejections import RejectionCode
 from contracts.terms import BondStage, Category, Initiator
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import decider
 from handlers.scene import Scene
-from handlers.states import Ending, InNotice, PendingDecision, Stalled, TerminationCase
+from handlers.states import Ending, InNotice, PendingDecision, Stalled, TerminationCase, cases_of, what_is_left
 
 
 class Before(TypedDict):
@@ -68,14 +68,28 @@ def asked_again(scene: Scene, state: Ending) -> tuple[Event, ...]:
 
 
 def withdraw_case(scene: Scene, by: Initiator, reason: str | None) -> Decision:
-    """By whoever asked; also what an agreement's end has overtaken, which goes on without it."""
+    """By whoever asked; also what an agreement's end has overtaken, or the other side's own, which go on without it."""
     state, why = scene.partnership.state, Why(reason=reason or "")
-    if not isinstance(state, Ending):
+    cases = cases_of(state) if isinstance(state, Ending) else ()
+    case = next((case for case in cases if case.by == by), None)
+    if case is None or not isinstance(state, Ending):
         return Rejected(RejectionCode.NO_OPEN_REQUEST, {"by": by})
-    own = overtaken(state)
-    if own is not None and own.case.by == by:
-        return Accepted((TerminationWithdrawn(**scene.ids, **_whose(scene, own.case, ended=True), private=why),))
-    if state.case.by != by:
-        return Rejected(RejectionCode.NO_OPEN_REQUEST, {"by": by})
+    whose = _whose(scene, case, ended=True)
+    if case is not state.case and overtaken(state) is not None:
+        return Accepted((TerminationWithdrawn(**scene.ids, **whose, private=why),))
+    left = what_is_left(state, by)
+    if left is not None:
+        whose["stage"] = left.stage
+        return Accepted((TerminationWithdrawn(**scene.ids, **whose, private=why), _still_ends(scene, left.case)))
     withdrawn = TerminationWithdrawn(**scene.ids, **before(scene, state), private=why)
     return Accepted((withdrawn, *asked_again(scene, state)))
+
+
+def _still_ends(scene: Scene, case: TerminationCase) -> TerminationApproved:
+    """By the other side's request, for its own date (R113)."""
+    return TerminationApproved(
+        **scene.ids,
+        basis="both_sides_asked" if case.rules.needs_consent else "no_consent_needed",
+        ends_at=case.ends_at,
+        billing_mode=case.billing_mode,
+    )

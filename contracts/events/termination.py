@@ -149,6 +149,8 @@ class TerminationApproved(PartnershipEvent):
     basis: Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
     ends_at: Moment
     billing_mode: BillingMode | None = None
+    second_ends_at: Moment | None = None
+    """When the request of the side that asked second would end it alone, where that needs no consent (R113)."""
 
 
 class BackToBefore(PartnershipEvent):

@@ -14,6 +14,7 @@ from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
 from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationWithdrawn
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
+from handlers.states import InNotice, Stalled, Terminated
 from tests.situations import WHY
 from tests.story import (
     BOUND,
@@ -38,6 +39,7 @@ from tests.story import (
     later,
     like,
     opened,
+    partner_asks,
     partner_decides,
     partner_is,
     partner_requests,
@@ -164,3 +166,83 @@ def test_how_many_negative_records_there_are_is_the_partners_business() -> None:
     story.refused(RejectionCode.PARTNER_NEGATIVE_RECORD)
     assert story.rejection is not None
     assert story.rejection.details == {}
+
+
+# -------------------------------------------------------------------------------------------------------- both want it
+
+REFERRAL = (registered(notice_days=30), facts(), invite(model="referral"), opened(), verified(), accept())
+FRESH = policy(facts_hours_max=8784)
+
+
+def both_ask() -> Story:
+    """The partner on the first day, the customer ten days later; neither needs the other's consent."""
+    return given(*REFERRAL, FRESH, partner_asks(), later(days=10), customer_asks())
+
+
+@pytest.mark.requirement("R113", "R130")
+def test_who_needs_no_consent_is_not_held_by_the_other_sides_withdrawal() -> None:
+    story = both_ask().when(later(days=19), by_partner(WithdrawTermination))
+    fortieth = NOON + timedelta(days=40)
+
+    story.then(
+        like(TerminationWithdrawn, by="partner", status="ending", stage="in_notice"),
+        like(TerminationApproved, basis="no_consent_needed", ends_at=fortieth),
+    )
+    assert ("customer", "termination_approved") in told(story)
+    story.when(later(days=11), reached("notice_end"))
+    assert like_end(story) == ("customer", "terminated")
+
+
+@pytest.mark.requirement("R113", "R130")
+def test_and_may_take_its_own_back_while_the_others_goes_on() -> None:
+    early = by_customer(WithdrawTermination)
+    story = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + timedelta(days=90)), later(days=10), customer_asks())
+    state = story.partnership().state
+    assert isinstance(state, InNotice)
+    assert state.case.ends_at == NOON + timedelta(days=40)
+
+    story.when(early).then(
+        like(TerminationWithdrawn, by="customer", status="ending", stage="in_notice"),
+        like(TerminationApproved, ends_at=NOON + timedelta(days=90)),
+    )
+    story.when(early).refused(RejectionCode.NO_OPEN_REQUEST)
+    story.when(by_partner(WithdrawTermination)).then(like(TerminationWithdrawn, by="partner", status="active"))
+    assert story.partnership().state.status == "active"
+
+
+@pytest.mark.requirement("R113")
+def test_one_that_is_stalled_goes_on_as_the_other_sides_at_once() -> None:
+    arrears = facts(as_of=NOON + timedelta(days=40), settlements_outstanding=True)
+    story = both_ask().when(later(days=30), arrears, reached("notice_end"))
+    assert story.partnership().state.status == "ending"
+
+    story.when(by_partner(WithdrawTermination), reached("notice_end"))
+    state = story.partnership().state
+    assert isinstance(state, Stalled)
+    assert state.case.by == "customer"
+    cleared = facts(as_of=NOON + timedelta(days=40, minutes=1))
+    story.when(later(minutes=1), cleared, delivered())
+    assert like_end(story) == ("customer", "terminated")
+
+
+@pytest.mark.requirement("R41", "R113")
+def test_and_what_the_agreements_end_has_overtaken_keeps_both() -> None:
+    way = (until(20, as_of=10), delivered(), later(days=10), facts(as_of=NOON + timedelta(days=20), **OWING))
+    story = both_ask().when(*way, reached("agreement_end"))
+    state = story.partnership().state
+    assert isinstance(state, Stalled)
+    assert state.own is not None
+
+    story.when(by_partner(WithdrawTermination), until(400, as_of=20), delivered())
+    state = story.partnership().state
+    assert isinstance(state, InNotice)
+    assert (state.case.by, state.case.ends_at, state.case.second) == ("customer", NOON + timedelta(days=40), None)
+
+
+OWING: dict[str, Any] = {"settlements_outstanding": True}
+
+
+def like_end(story: Story) -> tuple[str, str]:
+    state = story.partnership().state
+    assert isinstance(state, Terminated)
+    return state.by, state.status
