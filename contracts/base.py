@@ -19,7 +19,8 @@ _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 INT64_MAX = 2**63 - 1
 ID_CHARACTERS_MAX = 128
 
-Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=r"^[^\x00-\x1f\x7f-\x9f]+$")]
+ID_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]+$"
+Id = Annotated[str, StringConstraints(min_length=1, max_length=ID_CHARACTERS_MAX, pattern=ID_PATTERN)]
 """An identifier: 1 to 128 characters, none of them a control character."""
 
 ShortText = Annotated[str, StringConstraints(max_length=256)]

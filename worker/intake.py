@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 import orjson
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPartition
-from aiokafka.errors import IllegalStateError, KafkaConnectionError
+from aiokafka.errors import IllegalStateError
 
 from contracts.base import ID_CHARACTERS_MAX
 from contracts.topics import COMMAND_BYTES_MAX, RECORD_BYTES_MAX, TopicName
@@ -230,9 +230,11 @@ class Intake:
                     committed = await asyncio.gather(
                         *(consumer.committed(partition) for partition in partitions), return_exceptions=True
                     )
+                    refused = [error for error in committed if isinstance(error, UNAVAILABLE)]
                     within = self._settings.request_timeout_seconds / 3
                     starts, ends = await asyncio.gather(
-                        *(offsets_of(ask, partitions, within) for ask in (reader.beginning_offsets, reader.end_offsets))
+                        offsets_of(reader.beginning_offsets, partitions, within, refused),
+                        offsets_of(reader.end_offsets, partitions, within, refused),
                     )
                 closed = dict(zip(partitions, committed, strict=True))
                 for partition, offset in list(closed.items()):
@@ -254,7 +256,7 @@ class Intake:
                 if not closed:
                     log.info("intake is open", partitions=len(self._cursors))
                     return
-                partitions, error = list(closed), KafkaConnectionError(f"no answer for {len(closed)} partitions")
+                partitions, error = list(closed), refused[0] if refused else TimeoutError("no answer")
             except IllegalStateError:
                 return  # taken away meanwhile
             except UNAVAILABLE as away:
@@ -262,7 +264,7 @@ class Intake:
             finally:
                 await stop_client(reader)
             attempt += 1
-            log.warning("intake opens again", error=describe(error), attempt=attempt)
+            log.warning("intake opens again", error=describe(error), partitions=len(partitions), attempt=attempt)
             await asyncio.sleep(backoff_seconds(attempt))
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:

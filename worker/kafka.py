@@ -214,10 +214,12 @@ async def offsets_of(
     ask: Callable[[Sequence[TopicPartition]], Awaitable[dict[TopicPartition, int]]],
     partitions: Sequence[TopicPartition],
     within_seconds: float,
+    refused: list[Exception] | None = None,
 ) -> dict[TopicPartition, int]:
     """What a reader's `beginning_offsets` or `end_offsets` say: asked together, then each for itself.
 
-    So one hides no others. One without a leader gets no answer. What has none in so many seconds is left out.
+    So one hides no others. One without a leader gets no answer. What has none in so many seconds is left out; `refused`
+    is told why.
 
     Raises:
         KafkaError, TimeoutError, OSError: none of them has one.
@@ -236,6 +238,8 @@ async def offsets_of(
         errors = await asyncio.gather(*(look(partition) for partition in partitions))
         if not found:
             raise next(error for error in errors if error is not None)
+        if refused is not None:
+            refused += [error for error in errors if error is not None]
     return found
 
 

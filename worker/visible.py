@@ -181,6 +181,8 @@ async def _strike_out(
             batches = await reader.getmany(partition, timeout_ms=1000)
         for records in batches.values():
             for seen in records:
+                if seen.offset >= end:  # looked through before
+                    break
                 told = _digest(seen.key, seen.value, seen.headers)
                 if told not in wanted and is_notices:  # its secret may not be known any more
                     told = _digest(seen.key, without_token(seen.value), seen.headers)

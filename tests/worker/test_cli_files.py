@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+import typer
 
 from tests.support.nobody import telling  # noqa: F401 - a fixture
 from worker.cli.letters import edit as edit_screen
@@ -75,17 +76,26 @@ def test_without_an_editor_that_works_it_says_what_else_there_is(
 def test_what_was_written_is_kept_where_it_cannot_be_used(tell: Any, edited: dict[str, Any], tmp_path: Path) -> None:
     told = tell(*EDIT, "--dry-run", EDITOR=editor(tmp_path, 'echo "an hour of work" > "$1"'))
 
-    assert (told.code, told.err.count("\n")) == (2, 1)
+    assert (told.code, told.err.count("\n")) == (2, 2)
     kept = Path(told.err.partition("What you wrote is kept: --file=")[2].strip())
     assert kept.read_text() == "an hour of work\n"
     assert stat.S_IMODE(kept.stat().st_mode) == 0o600
 
 
-def test_an_editor_leaves_nothing_behind_where_all_is_well(tell: Any, edited: dict[str, Any], tmp_path: Path) -> None:
-    told = tell(*EDIT, "--dry-run", EDITOR=editor(tmp_path, 'sed -i \'s/"s"/"mended"/\' "$1"'))
+@pytest.mark.parametrize(("how", "code"), [(("--dry-run",), 0), (("--yes",), 4), (("--yes",), 5), (("--yes",), 0)])
+def test_what_was_written_is_thrown_away_once_it_was_decided_so(
+    tell: Any, edited: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: tuple[str, ...], code: int
+) -> None:
+    def run(*_: Any) -> None:
+        raise typer.Exit(code)
 
-    assert (told.code, edited["source"]) == (0, "mended")
-    assert not [*Path(tempfile.gettempdir()).glob("dead-letter-*.json")]
+    monkeypatch.setattr(edit_screen, "run", run)
+    told = tell(*EDIT, *how, EDITOR=editor(tmp_path, 'sed -i \'s/"s"/"mended"/\' "$1"'))
+
+    assert (told.code, edited["source"]) == (code, "mended")
+    is_decided = code == 0 and "--yes" in how
+    assert ("What you wrote is kept" in told.err) is not is_decided
+    assert bool([*Path(tempfile.gettempdir()).glob("dead-letter-*.json")]) is not is_decided
 
 
 def test_an_export_follows_no_link_and_takes_nobodys_file(tmp_path: Path) -> None:

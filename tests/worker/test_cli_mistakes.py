@@ -19,9 +19,10 @@ from aiokafka.errors import (
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
 )
+from pydantic import ValidationError
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
-from contracts.message import SYSTEM
+from contracts.message import SYSTEM, CommandFrame
 from tests.support.deployment import ROOT
 from tests.support.nobody import telling  # noqa: F401 - a fixture
 from worker.cli import operation, republish, send
@@ -30,6 +31,7 @@ from worker.cli.exits import Exit
 from worker.operate.errors import NoAnswer, WrongRequest
 from worker.operate.letters.job import Action, Job
 from worker.operate.letters.lines import read_lines
+from worker.operate.orders import SAFE_ID
 from worker.operate.send import Sent
 
 CANCEL = ("send", "CancelInvitation", "--subject", "p", "--partner", "a", "--actor", "partner:a:u:admin")
@@ -82,6 +84,26 @@ def test_a_value_of_another_type_than_the_schema_says_is_refused_as_the_worker_w
 
     assert told.code == 2
     assert "amount: Input should be a valid integer" in told.err
+
+
+def test_what_is_nested_too_deep_is_refused(tell: Any) -> None:
+    told = tell(*CANCEL, "--set", f"{'a.' * 300}a=1")
+
+    assert (told.code, told.err.count("\n")) == (2, 1)
+
+
+@pytest.mark.parametrize("code", [0, 0x1F, 0x7F, 0x80, 0x9F, 0x20, 0xA0])
+def test_an_order_names_only_what_a_frame_can_hold(code: int) -> None:
+    """Else the lane could not read the order itself, and the letter would stay for ever."""
+    text = f"p{chr(code)}"
+    try:
+        CommandFrame(specversion="1.0", id="x", source="s", type="t", subject=text, partitionkey="p")
+    except ValidationError:
+        assert not SAFE_ID.fullmatch(text)
+    else:
+        assert SAFE_ID.fullmatch(text)
+    assert not SAFE_ID.fullmatch("x" * 129)
+    assert SAFE_ID.fullmatch("x" * 128)
 
 
 def body_in(tmp_path: Path, body: object) -> str:

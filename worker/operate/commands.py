@@ -115,6 +115,8 @@ def apply_settings(kind: type[Command], data: dict[str, Any], settings: list[str
         _set_field(data, path, _value_of(name, text))
     try:
         strictly(kind, data)
+    except (TypeError, RecursionError):
+        pass  # so deep that no command can hold it, as is said when it is checked
     except ValidationError as error:
         for problem in error.errors(include_url=False, include_context=False):
             place = tuple(map(str, problem["loc"]))
@@ -168,6 +170,8 @@ def check_command(body: dict[str, Any]) -> type[Command]:
         raise WrongRequest("Ids that begin with ~ are the worker's own: choose another --id.")
     try:
         strictly(kind, body.get("data"))
+    except (TypeError, RecursionError) as error:
+        raise WrongRequest(f"{kind.__name__}: {error}") from None
     except ValidationError as error:
         what = explain(error)
         raise WrongRequest(f"{kind.__name__}: {what}. `send --describe {kind.__name__}` shows its fields.") from None

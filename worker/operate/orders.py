@@ -12,7 +12,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaProducer
 
-from contracts.base import ID_CHARACTERS_MAX, to_milliseconds
+from contracts.base import ID_CHARACTERS_MAX, ID_PATTERN, to_milliseconds
 from contracts.commands.operating import Order
 from contracts.message import Actor, CommandMessage, Party, Role
 from contracts.topics import COMMAND_BYTES_MAX, TopicName
@@ -32,7 +32,7 @@ LOOK_SECONDS = 0.05
 NOBODY = "dead-letters"
 """Subject and partner of an order about a record that has none, or none that a frame could hold."""
 
-SAFE_ID = re.compile(rf"[^\x00-\x1f\x7f]{{1,{ID_CHARACTERS_MAX}}}")
+SAFE_ID = re.compile(rf"(?=.{{1,{ID_CHARACTERS_MAX}}}$){ID_PATTERN}")
 
 
 @dataclass(frozen=True, slots=True)

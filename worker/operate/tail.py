@@ -10,6 +10,7 @@ import orjson
 from aiokafka import ConsumerRecord, TopicPartition
 from pydantic import ValidationError
 
+from contracts.message import CommandFrame
 from contracts.registry import EVENTS
 from contracts.topics import TopicName
 from handlers.keeping import redacted
@@ -46,6 +47,10 @@ HIDDEN = "(hidden)"
 """In place of a token: whoever has one may come in by it."""
 
 
+ATTRIBUTES = ("specversion", *CommandFrame.model_fields, "datacontenttype")
+"""Those of our own CloudEvents, none of which is personal."""
+
+
 def told(event: dict[str, Any], *, bodies: bool) -> dict[str, Any]:
     """An event for people, without a token. Unless asked for `bodies`, also without what may be personal.
 
@@ -54,7 +59,10 @@ def told(event: dict[str, Any], *, bodies: bool) -> dict[str, Any]:
     data = event.get("data")
     if isinstance(data, dict) and isinstance(params := data.get("params"), dict) and "token" in params:
         data = {**data, "params": {**params, "token": HIDDEN}}
-    return {**event, "data": data if bodies else _impersonal(str(event.get("type")), data)}
+    if bodies:
+        return {**event, "data": data}
+    frame = {name: event[name] for name in ATTRIBUTES if name in event}
+    return {**frame, "data": _impersonal(str(event.get("type")), data)}
 
 
 def _impersonal(wire_type: str, data: Any) -> dict[str, Any]:
@@ -67,7 +75,7 @@ def _impersonal(wire_type: str, data: Any) -> dict[str, Any]:
         return {}
     left = redacted(event, customer_gone=True)
     kept = {name for name in kind.model_fields if getattr(event, name) == getattr(left, name)}
-    return {name: value for name, value in data.items() if name in kept}
+    return event.model_dump(mode="json", exclude_none=True, include=kept)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,8 @@
 import difflib
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -55,18 +57,30 @@ def edit(
 
     letter = operate(find)
     written = None if file or settings else _written(letter)
+    with _keeping(written):
+        try:
+            body = corrected(letter, _edited(letter, file, written, settings or []))
+        except CannotOperate as error:
+            raise fail(*explain(error)) from None
+        _show_difference(letter, body, json=json)
+        job = Job(Action.EDIT, why, body=body)
+        chosen, plans = plan(Filter(ids=(letter["_id"],)), job, how)
+        if not dry_run and agreed(f"Decide it so, as {body['id']}?", yes=yes):
+            run(job, how, chosen, plans)
+
+
+@contextmanager
+def _keeping(written: Path | None) -> Iterator[None]:
+    """What was written in an editor is thrown away only once it was decided so."""
     try:
-        body = corrected(letter, _edited(letter, file, written, settings or []))
-    except CannotOperate as error:
-        text, code = explain(error)
-        raise fail(f"{text}{_kept(written)}", code) from None
-    if written:
-        written.unlink()
-    _show_difference(letter, body, json=json)
-    job = Job(Action.EDIT, why, body=body)
-    chosen, plans = plan(Filter(ids=(letter["_id"],)), job, how)
-    if not dry_run and agreed(f"Decide it so, as {body['id']}?", yes=yes):
-        run(job, how, chosen, plans)
+        yield
+    except typer.Exit as end:
+        if written and end.exit_code == Exit.OK:
+            written.unlink()
+        raise
+    finally:
+        if written and written.exists():
+            err.print(_kept(written), soft_wrap=True)
 
 
 def _edited(letter: Letter, file: Path | None, written: Path | None, settings: list[str]) -> dict[str, Any]:
@@ -99,12 +113,14 @@ def _written(letter: Letter) -> Path:
         return path
     if not changed:
         path.unlink()
+    else:
+        err.print(_kept(path), soft_wrap=True)
     why = f"{problem}: set EDITOR, or give --set or --file." if problem else "Nothing was changed, so nothing was done."
-    raise fail(f"{why}{_kept(path if changed else None)}", Exit.USAGE)
+    raise fail(why, Exit.USAGE)
 
 
-def _kept(written: Path | None) -> str:
-    return f" What you wrote is kept: --file={quoted(str(written))}" if written else ""
+def _kept(written: Path) -> str:
+    return f"What you wrote is kept: --file={quoted(str(written))}"
 
 
 def _show_difference(letter: Letter, body: dict[str, Any], *, json: bool) -> None:

@@ -20,6 +20,7 @@ from pymongo.errors import PyMongoError
 from contracts.commands.operating import Answer
 from worker.clock import monotonic_seconds
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED
+from worker.kafka import UNAVAILABLE
 from worker.letters.keys import keys_of
 from worker.mongo.collections import DEAD_LETTERS
 from worker.mongo.letters import Letters
@@ -176,7 +177,7 @@ class _Run:
             wanted = [(place, self.job.order(orders.actor, one.id, self.plans.get(one.id, ""))) for one, place in given]
             try:
                 ids = await orders.give(wanted)
-            except (KafkaError, TimeoutError):
+            except UNAVAILABLE:
                 self.report.unanswered += len(given)  # some may be in the log, with nobody to say which
                 raise
             self.report.orders += len(ids)
