@@ -15,8 +15,8 @@ from handlers.ending import Basis, end_of, end_or_stall, ended, is_renewed, rene
 from handlers.guards import no_reason, not_allowed
 from handlers.policy import Policy
 from handlers.scene import Scene
-from handlers.states import Active, Ending, InNotice, PendingDecision, Stalled, Suspended, TerminationCase
-from handlers.withdrawal import asked_again, before
+from handlers.states import Active, Ending, InNotice, PendingDecision, Stalled, Suspended, TerminationCase, without
+from handlers.withdrawal import before, going_on, still_ends, without_it
 
 
 def decide(scene: Scene, command: DecideTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -74,8 +74,13 @@ def _unread(command: DecideTermination, case: TerminationCase) -> Rejected | Non
 def _reject(scene: Scene, command: DecideTermination, state: Ending) -> Decision:
     if refusal := no_reason(command.reason, scene.policy.reason_characters_min):
         return refusal
-    rejected = TerminationRejected(**scene.ids, **before(scene, state), private=Why(reason=command.reason or ""))
-    return Accepted((rejected, *asked_again(scene, state)))
+    why = Why(reason=command.reason or "")
+    left = without(state, state.case.by, scene.now)
+    if isinstance(left, InNotice):  # that is the other side's own, and its time has not come (R113)
+        rejected = TerminationRejected(**scene.ids, **without_it(scene, state.case, left), private=why)
+        return Accepted((rejected, *still_ends(scene, left.case)))
+    rejected = TerminationRejected(**scene.ids, **before(scene, state), private=why)
+    return Accepted((rejected, *going_on(scene, state)))
 
 
 def approved(

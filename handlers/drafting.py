@@ -25,7 +25,7 @@ from handlers.ending import End, ended, recheck
 from handlers.guards import in_days, no_reason, not_allowed
 from handlers.requesting import answers, open_draft, side_of
 from handlers.scene import Scene
-from handlers.states import Active, Draft, Ending, Stalled, Suspended
+from handlers.states import Active, Draft, Ending, Stalled, Suspended, cases_of, without
 from handlers.withdrawal import withdraw_case
 
 # ------------------------------------------------------------------------------------------------------------ the check
@@ -39,10 +39,12 @@ def check(scene: Scene, command: CheckTermination) -> Decision:
     side = side_of(scene, command)
     if isinstance(side, Rejected):
         return side
-    if isinstance(state, Stalled) or (isinstance(state, Ending) and state.case.by == side):
-        items = scene.blocks(customer, state.case.rules, state.case.details)
+    mine = next((case for case in cases_of(state) if case.by == side), None) if isinstance(state, Ending) else None
+    case = state.case if isinstance(state, Stalled) else mine
+    if case is not None:
+        items = scene.blocks(customer, case.rules, case.details)
         looked = recheck(scene, state, customer) if isinstance(state, Stalled) else ()
-        return Accepted((_answer(scene, side, state.case.rules, items, None), *looked))
+        return Accepted((_answer(scene, side, case.rules, items, None), *looked))
     found = open_draft(scene, side)
     draft = found if isinstance(found, Draft) else None
     details = _added(draft.details if draft else TerminationDetails(), command)
@@ -234,4 +236,15 @@ def withdraw(scene: Scene, command: WithdrawTermination) -> Decision:
         why = Why(reason=command.reason or "")
         discarded = TerminationDraftDiscarded(**scene.standing, by=side, cause="given_up", private=why)
         return Accepted((discarded,))
-    return withdraw_case(scene, side, command.reason)
+    return _looked_at(scene, side, withdraw_case(scene, side, command.reason))
+
+
+def _looked_at(scene: Scene, side: Side, decision: Decision) -> Decision:
+    """Where the other side's own request is stalled without this one: perhaps nothing stands in its way (R113)."""
+    state, customer = scene.partnership.state, scene.customer
+    if isinstance(decision, Rejected) or not isinstance(state, Stalled) or state.own or customer is None:
+        return decision
+    left = without(state, side, scene.now)
+    if not isinstance(left, Stalled):
+        return decision
+    return Accepted((*decision.events, *recheck(scene, left, customer)), decision.internal)

@@ -31,7 +31,7 @@ from handlers.documents import Customer
 from handlers.guards import in_days, is_over, no_reason, not_allowed, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Stalled, Suspended, TerminationCase, cases_of
-from handlers.withdrawal import asked_again, before
+from handlers.withdrawal import before, going_on
 
 Basis = Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
 
@@ -118,9 +118,9 @@ def _hidden_from(scene: Scene, end: End) -> tuple[Side, ...]:
 
 def end_or_stall(scene: Scene, customer: Customer, case: TerminationCase) -> tuple[Event, ...]:
     """The blocks are checked again when the end would take effect."""
+    if free := _free(scene, customer, case):
+        return ended(scene, customer, end_of(free))
     items = scene.blocks(customer, case.rules, case.details)
-    if not items:
-        return ended(scene, customer, end_of(case))
     stalled = TerminationStalled(
         **scene.ids,
         by=case.by,
@@ -137,10 +137,15 @@ def recheck(scene: Scene, state: Stalled, customer: Customer) -> tuple[Event, ..
     """Daily, when facts have come, and when somebody asks."""
     if is_renewed(scene, state):
         return renewed(scene, state)
-    items = scene.blocks(customer, state.case.rules, state.case.details)
-    if not items:
-        return ended(scene, customer, end_of(state.case))
-    return (_rechecked(scene, state, items),)
+    if free := _free(scene, customer, state.case):
+        return ended(scene, customer, end_of(free))
+    return (_rechecked(scene, state, scene.blocks(customer, state.case.rules, state.case.details)),)
+
+
+def _free(scene: Scene, customer: Customer, case: TerminationCase, *waived: BlockItem) -> TerminationCase | None:
+    """The request whose time has come and in whose way nothing stands: this one, or the other side's own (R113)."""
+    due = (case, case.second) if case.second is not None and case.second.ends_at <= scene.now else (case,)
+    return next((one for one in due if not scene.blocks(customer, one.rules, one.details, *waived)), None)
 
 
 def _rechecked(scene: Scene, state: Stalled, items: tuple[BlockItem, ...]) -> TerminationRechecked:
@@ -180,9 +185,10 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
         return Accepted((waived,))
     if is_renewed(scene, state):
         return Accepted((waived, *renewed(scene, state)))
-    if items := scene.blocks(customer, state.case.rules, state.case.details, item):
-        return Accepted((waived, _rechecked(scene, state, items)))
-    return Accepted((waived, *ended(scene, customer, end_of(state.case))))
+    if free := _free(scene, customer, state.case, item):
+        return Accepted((waived, *ended(scene, customer, end_of(free))))
+    items = scene.blocks(customer, state.case.rules, state.case.details, item)
+    return Accepted((waived, _rechecked(scene, state, items)))
 
 
 def _concerned(scene: Scene, item: BlockItem) -> tuple[Side, ...]:
@@ -238,4 +244,4 @@ def renewed(scene: Scene, state: Ending) -> tuple[Event, ...]:
     updated = PartnershipAgreementUpdated(
         **scene.ids, status=back["status"], stage=back["stage"], agreement_ends_at=scene.partner.agreement.ends_at
     )
-    return (TerminationWithdrawn(**scene.ids, **back), updated, *asked_again(scene, state))
+    return (TerminationWithdrawn(**scene.ids, **back), updated, *going_on(scene, state))

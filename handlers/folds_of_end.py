@@ -47,8 +47,9 @@ from handlers.states import (
     Suspended,
     Terminated,
     TerminationCase,
+    both_ask,
     cases_of,
-    what_is_left,
+    without,
 )
 
 # ------------------------------------------------------------------------------------------------------------ the draft
@@ -156,9 +157,9 @@ def _approved(partnership: Partnership, event: TerminationApproved, at: datetime
     state = partnership.state
     if not isinstance(state, PendingDecision | InNotice):
         raise ValueError(f"this cannot happen to a partnership that is {state.status}")  # noqa: TRY004
-    case = state.case.but(billing_mode=event.billing_mode, ends_at=event.ends_at)
+    case = state.case.but(billing_mode=event.billing_mode)
     if event.second_ends_at is not None and case.by != "platform":
-        case = case.but(second=_second(partnership, case.by, event, at), own_ends_at=state.case.ends_at)
+        case = both_ask(case, _second(partnership, case.by, event, at))
     return {"state": InNotice(case=case, before=state.before), "drafts": {}}
 
 
@@ -178,17 +179,19 @@ def _second(partnership: Partnership, first: Side, event: TerminationApproved, a
     )
 
 
-def _back(partnership: Partnership, event: TerminationRejected | TerminationWithdrawn, _: datetime) -> Fields:
+def _back(partnership: Partnership, event: TerminationRejected | TerminationWithdrawn, at: datetime) -> Fields:
     """What was waived stays for what goes on: a side's own request, or a draft. It may have been meant for that."""
     state = partnership.state
     if isinstance(state, Stalled) and state.own is not None:
-        if left := what_is_left(state.own, event.by):
-            return {"state": state.but(own=left)}
+        left = without(state.own, event.by, at)
+        if isinstance(left, InNotice):
+            case = state.case.but(billing_mode=None) if event.by == "customer" else state.case
+            return {"state": state.but(own=left, case=case)}
         if event.by == state.own.case.by:
             return {"state": state.but(own=None, case=state.case.but(billing_mode=None))}
         return {"state": state.own.but(before=state.before)}
-    taken_back = isinstance(event, TerminationWithdrawn)
-    if taken_back and isinstance(state, Ending) and (left := what_is_left(state, event.by)):
+    left = without(state, event.by, at) if isinstance(state, Ending) and event.status == "ending" else None
+    if left is not None:
         return {"state": left, "waived": _still_waived(partnership, partnership.drafts, left.case)}
     return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
 
@@ -200,7 +203,7 @@ def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) 
         case = state.case.but(by=event.by, category=event.category, ends_at=at, rules=event.rules)
         overtaken = event.by != state.case.by and isinstance(state, PendingDecision | InNotice)
         if overtaken:  # another case, of which nobody has asked: only whom the customer wants to be billed by goes on
-            nobodys = {"counted": False, "extra_used": False, "second": None, "own_ends_at": None}
+            nobodys = {"counted": False, "extra_used": False, "second": None}
             case = case.but(submitted_at=at, details=TerminationDetails(), **nobodys)
     else:
         case = TerminationCase(

@@ -1,5 +1,6 @@
 """The states of a partnership, and what each of them holds. A field exists only where it has a meaning."""
 
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -145,9 +146,7 @@ class TerminationCase(Contract):
     details: TerminationDetails
     rules: CaseRules
     second: "TerminationCase | None" = None
-    """The other side's own request, which needs nobody's consent (R113): it goes on where this one is taken back."""
-    own_ends_at: Moment | None = None
-    """When it would end without that one."""
+    """The other side's own request, for the same date or a later one (R113): it goes on without this one."""
 
 
 class Ending(Contract):
@@ -191,13 +190,23 @@ def cases_of(state: Ending) -> tuple[TerminationCase, ...]:
     return (*cases, *(case.second for case in cases if case.second is not None))
 
 
-def what_is_left(state: Ending, by: Initiator | None) -> InNotice | None:
-    """Where both sides want the end and one takes its part back: the other one's request, for its own date (R113)."""
+def both_ask(one: TerminationCase, other: TerminationCase) -> TerminationCase:
+    """Two sides' requests, the earlier one first: each ends it at its own date, by its own checks (R113)."""
+    first, second = (other, one) if other.ends_at < one.ends_at else (one, other)
+    return first.but(second=second)
+
+
+def without(state: Ending, by: Initiator | None, now: datetime) -> "InNotice | Stalled | None":
+    """Where both sides ask, what is left without this one's request. What the customer chose goes with its own."""
     case, second = state.case, state.case.second
     if second is None or by not in (case.by, second.by):
         return None
-    own = case.but(second=None, own_ends_at=None, ends_at=case.own_ends_at or case.ends_at)
-    return InNotice(case=second if by == case.by else own, before=state.before)
+    left = second if by == case.by else case.but(second=None)
+    if by == "customer":
+        left = left.but(billing_mode=None)
+    if isinstance(state, Stalled) and left.ends_at <= now:
+        return state.but(case=left)
+    return InNotice(case=left, before=state.before)
 
 
 OpenCase = Annotated[PendingDecision | InNotice | Stalled, Field(discriminator="stage")]

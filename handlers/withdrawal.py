@@ -11,7 +11,7 @@ from contracts.terms import BondStage, Category, Initiator
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import decider
 from handlers.scene import Scene
-from handlers.states import Ending, InNotice, PendingDecision, Stalled, TerminationCase, cases_of, what_is_left
+from handlers.states import Ending, InNotice, PendingDecision, Stalled, TerminationCase, cases_of, without
 
 
 class Before(TypedDict):
@@ -51,10 +51,15 @@ def _whose(scene: Scene, case: TerminationCase, *, ended: bool) -> Before:
     }
 
 
-def asked_again(scene: Scene, state: Ending) -> tuple[Event, ...]:
-    """R80: what nobody could decide meanwhile has the time again that was left."""
+def going_on(scene: Scene, state: Ending) -> tuple[Event, ...]:
+    """What is said of a side's own request that an agreement's end had overtaken, and that goes on now.
+
+    R80: what nobody could decide meanwhile has the time again that was left.
+    """
     own = overtaken(state)
-    if not isinstance(own, PendingDecision) or own.escalated or own.case.by == "platform":
+    if isinstance(own, InNotice):
+        return still_ends(scene, own.case)
+    if own is None or own.escalated or own.case.by == "platform":
         return ()
     stalled_at = state.case.ends_at  # that of the agreement
     left = max(own.decide_by - stalled_at, timedelta())
@@ -67,6 +72,21 @@ def asked_again(scene: Scene, state: Ending) -> tuple[Event, ...]:
     return (asked,)
 
 
+def still_ends(scene: Scene, case: TerminationCase) -> tuple[Event, ...]:
+    """By which request it ends now, and when, where that is to come."""
+    if case.ends_at <= scene.now:
+        return ()
+    basis: Literal["both_sides_asked", "no_consent_needed"] = (
+        "both_sides_asked" if case.rules.needs_consent else "no_consent_needed"
+    )
+    return (TerminationApproved(**scene.ids, basis=basis, ends_at=case.ends_at, billing_mode=case.billing_mode),)
+
+
+def without_it(scene: Scene, case: TerminationCase, left: InNotice | Stalled) -> Before:
+    """For the event by which one of two requests is gone, and the other side's goes on."""
+    return {**_whose(scene, case, ended=True), "stage": left.stage}
+
+
 def withdraw_case(scene: Scene, by: Initiator, reason: str | None) -> Decision:
     """By whoever asked; also what an agreement's end has overtaken, or the other side's own, which go on without it."""
     state, why = scene.partnership.state, Why(reason=reason or "")
@@ -74,22 +94,11 @@ def withdraw_case(scene: Scene, by: Initiator, reason: str | None) -> Decision:
     case = next((case for case in cases if case.by == by), None)
     if case is None or not isinstance(state, Ending):
         return Rejected(RejectionCode.NO_OPEN_REQUEST, {"by": by})
-    whose = _whose(scene, case, ended=True)
     if case is not state.case and overtaken(state) is not None:
-        return Accepted((TerminationWithdrawn(**scene.ids, **whose, private=why),))
-    left = what_is_left(state, by)
+        return Accepted((TerminationWithdrawn(**scene.ids, **_whose(scene, case, ended=True), private=why),))
+    left = without(state, by, scene.now)
     if left is not None:
-        whose["stage"] = left.stage
-        return Accepted((TerminationWithdrawn(**scene.ids, **whose, private=why), _still_ends(scene, left.case)))
+        withdrawn = TerminationWithdrawn(**scene.ids, **without_it(scene, case, left), private=why)
+        return Accepted((withdrawn, *(still_ends(scene, left.case) if isinstance(left, InNotice) else ())))
     withdrawn = TerminationWithdrawn(**scene.ids, **before(scene, state), private=why)
-    return Accepted((withdrawn, *asked_again(scene, state)))
-
-
-def _still_ends(scene: Scene, case: TerminationCase) -> TerminationApproved:
-    """By the other side's request, for its own date (R113)."""
-    return TerminationApproved(
-        **scene.ids,
-        basis="both_sides_asked" if case.rules.needs_consent else "no_consent_needed",
-        ends_at=case.ends_at,
-        billing_mode=case.billing_mode,
-    )
+    return Accepted((withdrawn, *going_on(scene, state)))

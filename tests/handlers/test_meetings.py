@@ -9,6 +9,7 @@ from contracts.commands.binding import RecordNotificationOutcome
 from contracts.commands.facts import UpdateAgreement
 from contracts.commands.termination import CheckTermination, DecideTermination, WaiveBlock, WithdrawTermination
 from contracts.events.binding import PartnershipAgreementUpdated
+from contracts.events.checking import TerminationChecked
 from contracts.events.invitation import IdentityVerified, PartnershipStatusChecked, SwitchPrompted
 from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
 from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationWithdrawn
@@ -237,6 +238,67 @@ def test_and_what_the_agreements_end_has_overtaken_keeps_both() -> None:
     state = story.partnership().state
     assert isinstance(state, InNotice)
     assert (state.case.by, state.case.ends_at, state.case.second) == ("customer", NOON + timedelta(days=40), None)
+
+
+@pytest.mark.requirement("R113")
+@pytest.mark.parametrize("gone", [by_partner(WithdrawTermination), by_customer(WithdrawTermination)])
+def test_what_is_stalled_and_escalated_stays_so_without_the_other_sides(gone: Send) -> None:
+    """Else either side could keep the other's from the platform's decision, again and again."""
+    long = (later(days=20), facts(as_of=NOON + timedelta(days=30), **OWING), reached("notice_end"), later(days=30))
+    story = both_ask().when(*long, reached("stalled_too_long"), gone)
+
+    state = story.partnership().state
+    assert isinstance(state, Stalled)
+    assert state.escalated
+    assert ("customer", "termination_approved") not in told(story)
+    story.when(by_platform(DecideTermination, approve=True))
+    assert story.partnership().state.status == "terminated"
+
+
+@pytest.mark.requirement("R113")
+def test_the_platforms_no_leaves_the_request_whose_time_has_not_come() -> None:
+    late = customer_asks(end_at=NOON + timedelta(days=120))
+    asked = (*REFERRAL, FRESH, partner_asks(), later(days=10), late, later(days=20))
+    story = given(*asked, facts(as_of=NOON + timedelta(days=30), **OWING), reached("notice_end"), later(days=30))
+    story.when(reached("stalled_too_long"), NO)
+
+    state = story.partnership().state
+    assert isinstance(state, InNotice)
+    assert (state.case.by, state.case.ends_at) == ("customer", NOON + timedelta(days=120))
+    assert {("customer", "termination_rejected"), ("customer", "termination_approved")} <= told(story)
+
+
+@pytest.mark.requirement("R63", "R113")
+def test_each_sides_request_ends_it_by_its_own_checks_alone() -> None:
+    orders = facts(as_of=NOON + timedelta(days=30), orders_awaiting_partner_payment=True)
+    late = NOON + timedelta(days=90)
+    of_partner = given(*REFERRAL, FRESH, customer_asks(end_at=late), partner_asks(), later(days=30), orders)
+    of_partner.when(reached("notice_end"))
+    assert like_end(of_partner) == ("partner", "terminated")
+
+    of_customer = given(*REFERRAL, FRESH, partner_asks(end_at=late), customer_asks(), later(days=30), orders)
+    of_customer.when(reached("notice_end"))
+    assert isinstance(of_customer.partnership().state, Stalled)
+    of_customer.when(later(days=60), reached("recheck"))
+    assert like_end(of_customer) == ("partner", "terminated")
+
+
+@pytest.mark.requirement("R57")
+def test_a_choice_of_billing_goes_with_the_request_that_it_was_made_for() -> None:
+    both = (*REFERRAL, FRESH, partner_asks(), customer_asks(billing_mode="none"))
+    kept = given(*both, later(days=30)).when(reached("notice_end"))
+    assert next(e for e in kept.events if isinstance(e, PartnershipTerminated)).billing_mode == "none"
+
+    gone = given(*both, by_customer(WithdrawTermination), later(days=30)).when(reached("notice_end"))
+    assert next(e for e in gone.events if isinstance(e, PartnershipTerminated)).billing_mode == "direct"
+
+
+@pytest.mark.requirement("R62", "R74", "R76")
+def test_who_asked_second_is_checked_by_its_own_request() -> None:
+    once = (customer_asks(), by_customer(WithdrawTermination))
+    story = given(*REFERRAL, FRESH, *once, partner_asks(), customer_asks()).when(by_customer(CheckTermination))
+    checked = next(event for event in story.events if isinstance(event, TerminationChecked))
+    assert (checked.passed, checked.next_allowed_at) == (True, None)
 
 
 OWING: dict[str, Any] = {"settlements_outstanding": True}

@@ -99,9 +99,12 @@ def test_a_sides_own_request_goes_on_after_the_agreements_end_that_had_overtaken
         story.when(until(900, as_of=60), delivered()).then(
             like(TerminationWithdrawn, status="ending", stage="in_notice", by="platform", uncounted=False),
             PartnershipAgreementUpdated,
+            TerminationApproved,
         )
     else:
-        story.when(by_platform(WithdrawTermination)).then(like(TerminationWithdrawn, status="ending"))
+        story.when(by_platform(WithdrawTermination)).then(
+            like(TerminationWithdrawn, status="ending"), TerminationApproved
+        )
     state = story.partnership().state
     assert isinstance(state, InNotice)
     assert (state.case.by, state.case.ends_at) == ("customer", NOON + 75 * DAY)
