@@ -27,10 +27,10 @@ def tile_actions(partnership: Partnership, partner: Partner, viewer: Initiator, 
     """R116: of what has ended, View and Delete only; everything else can also be found on the card (R120)."""
     if isinstance(partnership.state, Terminated):
         return policy.actions_of_ended
-    return ("view", *case_actions(partnership, partner, viewer))
+    return ("view", *case_actions(partnership, partner, viewer, policy))
 
 
-def case_actions(partnership: Partnership, partner: Partner, viewer: Initiator) -> tuple[str, ...]:
+def case_actions(partnership: Partnership, partner: Partner, viewer: Initiator, policy: Policy) -> tuple[str, ...]:
     """What can be done inside View now."""
     if viewer == "platform":
         return _of_platform(partnership, partner)
@@ -41,7 +41,7 @@ def case_actions(partnership: Partnership, partner: Partner, viewer: Initiator) 
         case Active() | Suspended():
             return (*_of_bond(partnership, partner, viewer), *_of_draft(partnership, viewer))
         case Ending():
-            return (*_of_bond(partnership, partner, viewer), *_of_case(partnership, partner, state, viewer))
+            return (*_of_bond(partnership, partner, viewer), *_of_case(partnership, partner, state, viewer, policy))
         case Terminated():
             export = ("RequestDataExport",) if viewer == "customer" else ()
             return (*_of_bill(partnership, viewer), *export, *_of_reactivation(state, viewer))
@@ -81,11 +81,14 @@ def _of_draft(partnership: Partnership, viewer: Side) -> tuple[str, ...]:
     return (*step, "WithdrawTermination")
 
 
-def _of_case(partnership: Partnership, partner: Partner, state: Ending, viewer: Side) -> tuple[str, ...]:
+def _of_case(
+    partnership: Partnership, partner: Partner, state: Ending, viewer: Side, policy: Policy
+) -> tuple[str, ...]:
     """One's own case can be withdrawn; the other side's is decided, or answered by one's own request."""
     if any(case.by == viewer for case in cases_of(state)):
         return ("CheckTermination", "WithdrawTermination") if isinstance(state, Stalled) else ("WithdrawTermination",)
-    if isinstance(state, InNotice) and answers(state, viewer):
+    agreed = policy.with_agreement(partner.agreement.overrides)
+    if isinstance(state, InNotice) and answers(state, viewer, agreed, partnership.model):
         return _of_draft(partnership, viewer)
     if isinstance(state, PendingDecision) and state.case.by == other_side(viewer):
         decides = ("DecideTermination",) if decider(state.case.by, partner) == viewer else ()

@@ -85,11 +85,15 @@ def _earliest(scene: Scene, side: Side, rules: CaseRules) -> datetime:
     if not isinstance(state, Ending):
         return own
     ends_at = max(scene.now, state.case.ends_at)
-    return min(own, ends_at) if answers(state, side) and not rules.needs_consent else ends_at
+    return min(own, ends_at) if _answers(scene, side) and not rules.needs_consent else ends_at
+
+
+def _answers(scene: Scene, side: Side) -> bool:
+    return answers(scene.partnership.state, side, scene.policy, scene.partnership.model)
 
 
 def _counts(scene: Scene, side: Side) -> bool:
-    return side in scene.policy.requests_of and not answers(scene.partnership.state, side)
+    return side in scene.policy.requests_of and not _answers(scene, side)
 
 
 def _answer(
@@ -140,7 +144,7 @@ def request(scene: Scene, command: RequestTermination) -> Decision:
 def _asked_already(scene: Scene, side: Side) -> Rejected | None:
     """One draft and one case. One's own request approves the other side's, or brings its end forward."""
     state = scene.partnership.state
-    if isinstance(state, Ending) and not answers(state, side):
+    if isinstance(state, Ending) and not _answers(scene, side):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"by": state.case.by, "stage": state.stage})
     draft = open_draft(scene, side)
     if isinstance(draft, Draft):

@@ -5,23 +5,25 @@ from typing import TypeGuard
 from contracts.commands.termination import OnBehalf, RequestingCommand
 from contracts.message import Party, Route
 from contracts.rejections import RejectionCode
-from contracts.terms import Side, other_side
+from contracts.terms import Model, Side, other_side
 from handlers.decision import Rejected
 from handlers.guards import own_side
+from handlers.policy import Policy
 from handlers.scene import Scene
 from handlers.states import Draft, InNotice, PendingDecision, State
 
 Open = PendingDecision | InNotice
 
 
-def answers(state: State, side: Side) -> TypeGuard[Open]:
+def answers(state: State, side: Side, policy: Policy, model: Model) -> TypeGuard[Open]:
     """Whether one's own request answers the other side's: approves it, or brings its end forward (R80, R113).
 
-    Not once both have agreed on it.
+    Not once both have agreed on it, unless this side needs nobody's consent: it may end it at any time.
     """
     if not isinstance(state, Open) or state.case.by != other_side(side) or state.case.second is not None:
         return False
-    return isinstance(state, PendingDecision) or not state.case.rules.needs_consent
+    freely = side not in policy.consent_of_other_side[model]
+    return freely or isinstance(state, PendingDecision) or not state.case.rules.needs_consent
 
 
 def side_of(scene: Scene, command: RequestingCommand) -> Side | Rejected:

@@ -74,7 +74,7 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     state, customer = scene.partnership.state, scene.customer
     if customer is None:
         return not_allowed(scene.partnership)
-    if answers(state, side):
+    if answers(state, side, scene.policy, scene.partnership.model):
         return _by_both(scene, customer, state, draft)
     if not isinstance(state, Active | Suspended):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})

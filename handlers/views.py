@@ -144,7 +144,7 @@ def view(
         hidden=viewer.kind in partnership.hidden_by,
         read_only=isinstance(state, Terminated | Purged),
         tile_actions=tile_actions(partnership, partner, viewer.kind, policy),
-        case_actions=case_actions(partnership, partner, viewer.kind),
+        case_actions=case_actions(partnership, partner, viewer.kind, policy),
         contacts=_contacts(partnership, partner),
         permissions=partnership.permissions,
         business=partnership.business,

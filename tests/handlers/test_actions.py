@@ -65,7 +65,7 @@ BACK_AGAIN = by_partner(AnswerReactivation, answer="agree", consent_version="1")
 
 
 def _can(story: Story, viewer: str, partner: str = "p1") -> tuple[str, ...]:
-    return case_actions(story.partnership(partner), story.partner(partner), viewer)  # type: ignore[arg-type]
+    return case_actions(story.partnership(partner), story.partner(partner), viewer, Policy())  # type: ignore[arg-type]
 
 
 @pytest.mark.requirement("R116", "R120", "R129")

@@ -109,12 +109,12 @@ def test_a_customer_confirms_what_it_has_seen() -> None:
 @pytest.mark.requirement("R88", "R103", "R106")
 def test_a_bill_that_could_not_be_made_can_be_asked_for_or_done_without_after_a_reactivation_too() -> None:
     story = given(*TERMINATED, step("final_bill", "failed"), ASKED, AGREES)
-    assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform")
+    assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform", Policy())
     story.when(step("final_bill", "retry")).then(like(ClosingStepRecorded, outcome="retry"))
     story.when(step("final_bill", "retry")).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
     story.when(step("final_bill", "waived")).then(ClosingStepRecorded, FinalBillWaived)
     given(*TERMINATED, ASKED, AGREES, step("final_bill", "failed")).when(bill(5)).then(FinalBillRecorded)
-    assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform")
+    assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform", Policy())
 
 
 @pytest.mark.requirement("R102", "R103", "R104")

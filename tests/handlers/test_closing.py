@@ -45,6 +45,7 @@ from contracts.standing import BillingCycle
 from handlers.actions import case_actions
 from handlers.documents import Customer
 from handlers.keeping import redacted
+from handlers.policy import Policy
 from tests.situations import PERIOD, WHY
 from tests.story import (
     BILLED,
@@ -150,9 +151,9 @@ def test_the_platform_is_told_of_a_step_that_failed() -> None:
     ask = by_customer(RequestReactivation, consent_version="1")
     agree = by_partner(AnswerReactivation, answer="agree", consent_version="1")
     story = given(*CLOSED, ask, agree).when(step("restore", "failed")).told(platform="closing_step_failed")
-    assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform")
+    assert "RecordClosingStep" in case_actions(story.partnership(), story.partner(), "platform", Policy())
     story.when(step("restore", "retry"), step("restore", "done"))
-    assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform")
+    assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform", Policy())
 
 
 # ----------------------------------------------------------------------------------------------------------------- bill

@@ -301,6 +301,20 @@ def test_who_asked_second_is_checked_by_its_own_request() -> None:
     assert (checked.passed, checked.next_allowed_at) == (True, None)
 
 
+@pytest.mark.requirement("R113", "R130")
+def test_who_needs_no_consent_may_ask_for_its_own_end_also_after_it_has_agreed_to_the_others() -> None:
+    free = policy(consent_of_other_side={"referral": ["customer"]})
+    far = customer_asks(end_at=NOON + timedelta(days=300))
+    again = (partner_asks(), by_partner(WithdrawTermination))
+    for agreed in ((partner_decides(),), again, (*again, *again)):
+        story = given(*REFERRAL, FRESH, free, far, *agreed).when(partner_asks())
+        state = story.partnership().state
+        assert isinstance(state, InNotice)
+        assert (state.case.by, state.case.ends_at) == ("partner", NOON + timedelta(days=30))
+    held = given(*REFERRAL, FRESH, free, partner_asks(end_at=NOON + timedelta(days=300)))
+    assert held.when(customer_asks()).rejection is None
+
+
 OWING: dict[str, Any] = {"settlements_outstanding": True}
 
 
