@@ -11,7 +11,7 @@ from contracts.rejections import RejectionCode
 from contracts.terms import BillingMode, Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer, decider
-from handlers.ending import Basis, end_of, end_or_stall, ended, is_renewed, renewed
+from handlers.ending import Basis, end_of, end_or_stall, ended, free_to_end, is_renewed, renewed
 from handlers.guards import no_reason, not_allowed
 from handlers.policy import Policy
 from handlers.scene import Scene
@@ -29,7 +29,7 @@ def decide(scene: Scene, command: DecideTermination) -> Decision:  # noqa: PLR09
     if refusal := _not_the_decider(scene, state, command.actor.kind):
         return refusal
     if not command.approve:
-        return _reject(scene, command, state)
+        return _reject(scene, customer, command, state)
     if isinstance(state, Stalled):
         return Accepted(
             renewed(scene, state) if is_renewed(scene, state) else ended(scene, customer, end_of(state.case))
@@ -71,16 +71,22 @@ def _unread(command: DecideTermination, case: TerminationCase) -> Rejected | Non
     return None
 
 
-def _reject(scene: Scene, command: DecideTermination, state: Ending) -> Decision:
+def _reject(scene: Scene, customer: Customer, command: DecideTermination, state: Ending) -> Decision:
+    """Of two sides' requests the one whose time has not come goes on, as does one that nothing stands in the way of."""
     if refusal := no_reason(command.reason, scene.policy.reason_characters_min):
         return refusal
     why = Why(reason=command.reason or "")
-    left = without(state, state.case.by, scene.now)
-    if isinstance(left, InNotice):  # that is the other side's own, and its time has not come (R113)
-        rejected = TerminationRejected(**scene.ids, **without_it(scene, state.case, left), private=why)
-        return Accepted((rejected, *still_ends(scene, left.case)))
+    first, second, left = state.case, state.case.second, without(state, state.case.by, scene.now)
     rejected = TerminationRejected(**scene.ids, **before(scene, state), private=why)
-    return Accepted((rejected, *going_on(scene, state)))
+    if left is None or second is None:
+        return Accepted((rejected, *going_on(scene, state)))
+    one = TerminationRejected(**scene.ids, **without_it(scene, first, left), private=why)
+    if isinstance(left, InNotice):
+        return Accepted((one, *still_ends(scene, left.case)))
+    if free_to_end(scene, customer, left.case):
+        return Accepted((one, *ended(scene, customer, end_of(left.case))))
+    other = TerminationRejected(**scene.ids, **without_it(scene, second, left), private=why)
+    return Accepted((other, rejected))
 
 
 def approved(

@@ -40,7 +40,8 @@ def check(scene: Scene, command: CheckTermination) -> Decision:
     if isinstance(side, Rejected):
         return side
     mine = next((case for case in cases_of(state) if case.by == side), None) if isinstance(state, Ending) else None
-    case = state.case if isinstance(state, Stalled) else mine
+    asked_second = mine is not None and isinstance(state, Ending) and mine is state.case.second
+    case = state.case if isinstance(state, Stalled) and not asked_second else mine
     if case is not None:
         items = scene.blocks(customer, case.rules, case.details)
         looked = recheck(scene, state, customer) if isinstance(state, Stalled) else ()

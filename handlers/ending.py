@@ -118,7 +118,7 @@ def _hidden_from(scene: Scene, end: End) -> tuple[Side, ...]:
 
 def end_or_stall(scene: Scene, customer: Customer, case: TerminationCase) -> tuple[Event, ...]:
     """The blocks are checked again when the end would take effect."""
-    if free := _free(scene, customer, case):
+    if free := free_to_end(scene, customer, case):
         return ended(scene, customer, end_of(free))
     items = scene.blocks(customer, case.rules, case.details)
     stalled = TerminationStalled(
@@ -126,7 +126,7 @@ def end_or_stall(scene: Scene, customer: Customer, case: TerminationCase) -> tup
         by=case.by,
         category=case.category,
         items=items,
-        recheck_at=_next_look(scene),
+        recheck_at=_next_look(scene, case),
         escalate_at=in_days(scene.now, case.rules.stalled_days),
         rules=case.rules,
     )
@@ -137,12 +137,12 @@ def recheck(scene: Scene, state: Stalled, customer: Customer) -> tuple[Event, ..
     """Daily, when facts have come, and when somebody asks."""
     if is_renewed(scene, state):
         return renewed(scene, state)
-    if free := _free(scene, customer, state.case):
+    if free := free_to_end(scene, customer, state.case):
         return ended(scene, customer, end_of(free))
     return (_rechecked(scene, state, scene.blocks(customer, state.case.rules, state.case.details)),)
 
 
-def _free(scene: Scene, customer: Customer, case: TerminationCase, *waived: BlockItem) -> TerminationCase | None:
+def free_to_end(scene: Scene, customer: Customer, case: TerminationCase, *waived: BlockItem) -> TerminationCase | None:
     """The request whose time has come and in whose way nothing stands: this one, or the other side's own (R113)."""
     due = (case, case.second) if case.second is not None and case.second.ends_at <= scene.now else (case,)
     return next((one for one in due if not scene.blocks(customer, one.rules, one.details, *waived)), None)
@@ -150,7 +150,7 @@ def _free(scene: Scene, customer: Customer, case: TerminationCase, *waived: Bloc
 
 def _rechecked(scene: Scene, state: Stalled, items: tuple[BlockItem, ...]) -> TerminationRechecked:
     changed = items != state.items
-    return TerminationRechecked(**scene.ids, items=items, changed=changed, recheck_at=_next_look(scene))
+    return TerminationRechecked(**scene.ids, items=items, changed=changed, recheck_at=_next_look(scene, state.case))
 
 
 def recheck_for_facts(scene: Scene, _: RecheckTermination) -> Decision:
@@ -166,8 +166,11 @@ def recheck_now(scene: Scene) -> Decision:
     return Accepted(recheck(scene, state, customer))
 
 
-def _next_look(scene: Scene) -> datetime:
-    return scene.now + timedelta(hours=scene.policy.recheck_hours)
+def _next_look(scene: Scene, case: TerminationCase) -> datetime:
+    """A day later, or when the time of the other side's own request comes."""
+    look = scene.now + timedelta(hours=scene.policy.recheck_hours)
+    own = case.second.ends_at if case.second is not None else look
+    return own if scene.now < own < look else look
 
 
 def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -185,7 +188,7 @@ def waive(scene: Scene, command: WaiveBlock) -> Decision:  # noqa: PLR0911 - a l
         return Accepted((waived,))
     if is_renewed(scene, state):
         return Accepted((waived, *renewed(scene, state)))
-    if free := _free(scene, customer, state.case, item):
+    if free := free_to_end(scene, customer, state.case, item):
         return Accepted((waived, *ended(scene, customer, end_of(free))))
     items = scene.blocks(customer, state.case.rules, state.case.details, item)
     return Accepted((waived, _rechecked(scene, state, items)))

@@ -153,14 +153,16 @@ def _escalated(partnership: Partnership, _: TerminationEscalated, __: datetime) 
 
 
 def _approved(partnership: Partnership, event: TerminationApproved, at: datetime) -> Fields:
-    """The end is certain, or certain for an earlier date."""
+    """The end is certain, or certain for an earlier date: there is nothing left to ask for, if that is new."""
     state = partnership.state
     if not isinstance(state, PendingDecision | InNotice):
         raise ValueError(f"this cannot happen to a partnership that is {state.status}")  # noqa: TRY004
     case = state.case.but(billing_mode=event.billing_mode)
     if event.second_ends_at is not None and case.by != "platform":
         case = both_ask(case, _second(partnership, case.by, event, at))
-    return {"state": InNotice(case=case, before=state.before), "drafts": {}}
+    drafts = partnership.drafts if event.basis == "goes_on" else {}
+    ending = InNotice(case=case, before=state.before)
+    return {"state": ending, "drafts": drafts, "waived": _still_waived(partnership, drafts, *cases_of(ending))}
 
 
 def _second(partnership: Partnership, first: Side, event: TerminationApproved, at: datetime) -> TerminationCase:
@@ -186,14 +188,18 @@ def _back(partnership: Partnership, event: TerminationRejected | TerminationWith
         left = without(state.own, event.by, at)
         if isinstance(left, InNotice):
             case = state.case.but(billing_mode=None) if event.by == "customer" else state.case
-            return {"state": state.but(own=left, case=case)}
+            return _left(partnership, state.but(own=left, case=case))
         if event.by == state.own.case.by:
-            return {"state": state.but(own=None, case=state.case.but(billing_mode=None))}
+            return _left(partnership, state.but(own=None, case=state.case.but(billing_mode=None)))
         return {"state": state.own.but(before=state.before)}
     left = without(state, event.by, at) if isinstance(state, Ending) and event.status == "ending" else None
     if left is not None:
-        return {"state": left, "waived": _still_waived(partnership, partnership.drafts, left.case)}
+        return _left(partnership, left)
     return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
+
+
+def _left(partnership: Partnership, state: InNotice | Stalled) -> Fields:
+    return {"state": state, "waived": _still_waived(partnership, partnership.drafts, *cases_of(state))}
 
 
 def _stalled(partnership: Partnership, event: TerminationStalled, at: datetime) -> Fields:

@@ -192,7 +192,7 @@ NOTICES: dict[type[Event], Notice] = {
     ActivationOverdue: Notice("activation_overdue", _platform),
     PartnershipSuspended: Notice("partnership_suspended", _both, besides=True),
     PartnershipResumed: Notice("partnership_resumed", _both),
-    PartnershipAgreementUpdated: Notice("agreement_updated", _customer),
+    PartnershipAgreementUpdated: Notice("agreement_updated", _customer, besides=True),
     SwitchStarted: Notice("switch_started", _both),
     SwitchOverdue: Notice("switch_overdue", _platform),
     SwitchAborted: Notice("switch_aborted", _both),

@@ -76,10 +76,7 @@ def still_ends(scene: Scene, case: TerminationCase) -> tuple[Event, ...]:
     """By which request it ends now, and when, where that is to come."""
     if case.ends_at <= scene.now:
         return ()
-    basis: Literal["both_sides_asked", "no_consent_needed"] = (
-        "both_sides_asked" if case.rules.needs_consent else "no_consent_needed"
-    )
-    return (TerminationApproved(**scene.ids, basis=basis, ends_at=case.ends_at, billing_mode=case.billing_mode),)
+    return (TerminationApproved(**scene.ids, basis="goes_on", ends_at=case.ends_at, billing_mode=case.billing_mode),)
 
 
 def without_it(scene: Scene, case: TerminationCase, left: InNotice | Stalled) -> Before:

@@ -146,7 +146,8 @@ class TerminationApproved(PartnershipEvent):
 
     status: Literal["ending"] = "ending"
     stage: Literal["in_notice"] = "in_notice"
-    basis: Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer"]
+    basis: Literal["decision", "both_sides_asked", "no_consent_needed", "no_answer", "goes_on"]
+    """`goes_on`: it was certain before; the other side's request, or an agreement's end, is out of its way."""
     ends_at: Moment
     billing_mode: BillingMode | None = None
     second_ends_at: Moment | None = None

@@ -12,7 +12,12 @@ from contracts.events.binding import PartnershipAgreementUpdated
 from contracts.events.checking import TerminationChecked
 from contracts.events.invitation import IdentityVerified, PartnershipStatusChecked, SwitchPrompted
 from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
-from contracts.events.termination import PartnershipTerminated, TerminationApproved, TerminationWithdrawn
+from contracts.events.termination import (
+    PartnershipTerminated,
+    TerminationApproved,
+    TerminationRejected,
+    TerminationWithdrawn,
+)
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from handlers.states import InNotice, Stalled, Terminated
@@ -187,7 +192,7 @@ def test_who_needs_no_consent_is_not_held_by_the_other_sides_withdrawal() -> Non
 
     story.then(
         like(TerminationWithdrawn, by="partner", status="ending", stage="in_notice"),
-        like(TerminationApproved, basis="no_consent_needed", ends_at=fortieth),
+        like(TerminationApproved, basis="goes_on", ends_at=fortieth),
     )
     assert ("customer", "termination_approved") in told(story)
     story.when(later(days=11), reached("notice_end"))
@@ -313,6 +318,52 @@ def test_who_needs_no_consent_may_ask_for_its_own_end_also_after_it_has_agreed_t
         assert (state.case.by, state.case.ends_at) == ("partner", NOON + timedelta(days=30))
     held = given(*REFERRAL, FRESH, free, partner_asks(end_at=NOON + timedelta(days=300)))
     assert held.when(customer_asks()).rejection is None
+
+
+EFFECTIVE = policy(facts_hours_max=8784, requests_counted="effective")
+
+
+@pytest.mark.requirement("R62")
+def test_the_platforms_no_to_both_gives_back_what_does_not_count() -> None:
+    both = (customer_asks(end_at=NOON + timedelta(days=40)), partner_asks(), later(days=30))
+    stall = (facts(as_of=NOON + timedelta(days=30), **OWING), reached("notice_end"), later(days=30))
+    story = given(*REFERRAL, EFFECTIVE, *both, *stall, reached("stalled_too_long")).when(NO)
+    story.then(like(TerminationRejected, by="customer", uncounted=True), like(TerminationRejected, status="active"))
+    assert story.customer().submissions == ()
+
+
+@pytest.mark.requirement("R63", "R113")
+def test_a_second_request_is_looked_at_when_its_own_time_comes() -> None:
+    orders = facts(as_of=NOON + timedelta(days=30), orders_awaiting_partner_payment=True)
+    sixtieth = timedelta(days=60, hours=6)
+    way = (customer_asks(), later(days=30), orders, reached("notice_end"), later(days=30), reached())
+    story = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + sixtieth), *way)
+    assert story.partnership().next_due_at == NOON + sixtieth
+    # Also by who asked for it, and by a no that comes before the scheduler.
+    for word in (reached("recheck"), by_partner(CheckTermination), NO):
+        again = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + sixtieth), *way).when(later(hours=7), word)
+        assert like_end(again) == ("partner", "terminated")
+        assert all(event.passed for event in again.events if isinstance(event, TerminationChecked))
+
+
+@pytest.mark.requirement("R41", "R113")
+def test_a_renewal_leaves_a_draft_as_it_is_and_says_who_asked_and_until_when_the_agreement_goes() -> None:
+    asked = (until(20), delivered(), customer_asks(end_at=NOON + timedelta(days=90)), later(days=19))
+    over = (partner_requests(), later(days=1), facts(as_of=NOON + timedelta(days=20), **OWING))
+    story = given(*REFERRAL, FRESH, *asked, *over, reached("agreement_end"))
+    story.when(until(900, as_of=20), delivered())
+    assert story.partnership().drafts.keys() == {"partner"}
+    assert {("customer", "agreement_updated"), ("customer", "termination_approved")} <= told(story)
+    approved = [event.basis for event in story.events if isinstance(event, TerminationApproved)]
+    assert approved == ["goes_on"]
+
+
+@pytest.mark.requirement("R47")
+def test_a_waiver_does_not_outlive_what_it_was_given_for() -> None:
+    plans = policy(facts_hours_max=8784, plans_of=("partner",))
+    waived = by_platform(WaiveBlock, item="MIGRATION_PLAN_MISSING", reason=WHY)
+    story = given(*REFERRAL, plans, partner_requests(), waived, customer_asks())
+    assert story.partnership().waived == ()
 
 
 OWING: dict[str, Any] = {"settlements_outstanding": True}
