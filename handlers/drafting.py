@@ -85,7 +85,8 @@ def _earliest(scene: Scene, side: Side, rules: CaseRules) -> datetime:
     state, own = scene.partnership.state, in_days(scene.now, rules.notice_days)
     if not isinstance(state, Ending):
         return own
-    ends_at = max(scene.now, state.case.ends_at)
+    second = state.case.second if isinstance(state, Stalled) else None
+    ends_at = max(scene.now, second.ends_at if second is not None and second.by == side else state.case.ends_at)
     return min(own, ends_at) if _answers(scene, side) and not rules.needs_consent else ends_at
 
 

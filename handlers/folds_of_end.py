@@ -191,14 +191,14 @@ def _back(partnership: Partnership, event: TerminationRejected | TerminationWith
             return _left(partnership, state.but(own=left, case=case))
         if event.by == state.own.case.by:
             return _left(partnership, state.but(own=None, case=state.case.but(billing_mode=None)))
-        return {"state": state.own.but(before=state.before)}
+        return _left(partnership, state.own.but(before=state.before))
     left = without(state, event.by, at) if isinstance(state, Ending) and event.status == "ending" else None
     if left is not None:
         return _left(partnership, left)
     return {"state": living(state), "waived": _still_waived(partnership, partnership.drafts)}
 
 
-def _left(partnership: Partnership, state: InNotice | Stalled) -> Fields:
+def _left(partnership: Partnership, state: PendingDecision | InNotice | Stalled) -> Fields:
     return {"state": state, "waived": _still_waived(partnership, partnership.drafts, *cases_of(state))}
 
 

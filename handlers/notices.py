@@ -252,6 +252,8 @@ def notices(
         if (notice := NOTICES.get(type(event))) and (template := notice.name(event)):
             for party in notice.parties(event, partnership, partner):
                 key = f"{message.id}:{party}:{template}" if notice.besides else f"{message.id}:{party}"
+                if notice.besides and key in said:  # of two sides' requests that of each one
+                    key = f"{key}:{event.__dict__.get('by')}"
                 said[key] = (party, template, event)
     return tuple(
         _notice(partner, partnership, documents.customer, party, template, event, notice_id, now)

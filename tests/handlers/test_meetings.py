@@ -330,6 +330,8 @@ def test_the_platforms_no_to_both_gives_back_what_does_not_count() -> None:
     story = given(*REFERRAL, EFFECTIVE, *both, *stall, reached("stalled_too_long")).when(NO)
     story.then(like(TerminationRejected, by="customer", uncounted=True), like(TerminationRejected, status="active"))
     assert story.customer().submissions == ()
+    said = {(e.party, e.params["by"]) for e in story.events if isinstance(e, NoticeSent)}
+    assert said == {(party, by) for party in ("partner", "customer") for by in ("partner", "customer")}
 
 
 @pytest.mark.requirement("R63", "R113")
@@ -339,6 +341,9 @@ def test_a_second_request_is_looked_at_when_its_own_time_comes() -> None:
     way = (customer_asks(), later(days=30), orders, reached("notice_end"), later(days=30), reached())
     story = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + sixtieth), *way)
     assert story.partnership().next_due_at == NOON + sixtieth
+    early = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + sixtieth), *way).when(by_partner(CheckTermination))
+    checked = next(event for event in early.events if isinstance(event, TerminationChecked))
+    assert (checked.passed, checked.earliest_end_at) == (True, NOON + sixtieth)
     # Also by who asked for it, and by a no that comes before the scheduler.
     for word in (reached("recheck"), by_partner(CheckTermination), NO):
         again = given(*REFERRAL, FRESH, partner_asks(end_at=NOON + sixtieth), *way).when(later(hours=7), word)
@@ -363,6 +368,13 @@ def test_a_waiver_does_not_outlive_what_it_was_given_for() -> None:
     plans = policy(facts_hours_max=8784, plans_of=("partner",))
     waived = by_platform(WaiveBlock, item="MIGRATION_PLAN_MISSING", reason=WHY)
     story = given(*REFERRAL, plans, partner_requests(), waived, customer_asks())
+    assert story.partnership().waived == ()
+
+    orders: dict[str, Any] = {"as_of": NOON + timedelta(days=20), "orders_awaiting_partner_payment": True}
+    waived = by_platform(WaiveBlock, item="ORDERS_AWAITING_PARTNER_PAYMENT", reason=WHY)
+    over = (later(days=20), facts(**orders), reached("agreement_end"), facts(**orders, **OWING), waived)
+    story = given(*BOUND, FRESH, until(20), delivered(), partner_asks(), *over).when(until(900, as_of=20), delivered())
+    assert story.partnership().state.status == "ending"
     assert story.partnership().waived == ()
 
 
