@@ -64,7 +64,7 @@ def test_links_that_are_out_open_while_the_secret_is_changed(deploy: Callable[..
 
         following = deployment.start_worker(**LAST).wait_ready()
         assert running.terminate() == 0
-        assert following.is_ready()
+        following.wait_ready()  # again, with what it has taken over
         assert _open(tale, "c", token(tale, "c")) == "TOKEN_INVALID"
         assert deployment.start_worker().wait() == Exit.OPERATOR, "nobody goes back to the old one alone"
     assert deployment.db.dead_letters.count_documents({}) == 0
