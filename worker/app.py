@@ -43,7 +43,7 @@ from worker.policy_file import load_policy
 from worker.redaction import Redactor
 from worker.secrets import Secrets
 from worker.settings import Settings
-from worker.topics import prepare_topics
+from worker.topics import prepare_topics, refusing_writes
 from worker.watchdog import LOOK_SECONDS, Watchdog
 
 LEAVE_SECONDS = 4.0
@@ -166,7 +166,12 @@ class Worker:
                     for number in range(count)
                 ]
                 self._watchdog = Watchdog(
-                    settings, prober, secret.check, lambda: [*intake.places(), *lanes.places()], written
+                    settings,
+                    prober,
+                    secret.check,
+                    lambda: [*intake.places(), *lanes.places()],
+                    written,
+                    partial(refusing_writes, settings),
                 )
                 pulses = [Pulse(name, subscriber) for name, subscriber in subscribers.items()]
                 tasks.start(self._watch(self._watchdog, lanes, pulses), "watch")

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.conn import AIOKafkaConnection, CloseReason
 from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.helpers import create_ssl_context
@@ -111,7 +112,7 @@ def make_reader(settings: Settings, isolation: str = "read_committed") -> AIOKaf
     )
 
 
-async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:
+async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdminClient) -> None:
     """Start a client, whatever the brokers say of themselves.
 
     One that has just come back may know of no broker, not even of itself. aiokafka asserts that this cannot be, which

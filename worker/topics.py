@@ -9,7 +9,7 @@ from aiokafka.errors import TopicAlreadyExistsError, for_code
 
 from contracts.topics import DAY_MS, TOPICS, Topic, TopicName
 from worker.failures import StopWorker
-from worker.kafka import client_options
+from worker.kafka import client_options, start_client
 from worker.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -45,6 +45,29 @@ async def prepare_topics(settings: Settings) -> dict[TopicName, int]:
     if problems:
         raise StopWorker("Topics that would break a promise:\n" + "\n".join(problems))
     return partitions
+
+
+async def refusing_writes(settings: Settings) -> str | None:
+    """A partition that takes no writes now, though it may answer: fewer of its replicas are in sync than it asks for.
+
+    Raises:
+        KafkaError: when Kafka is not there.
+    """
+    names = {settings.topic(name): name for name in TOPICS}
+    admin = AIOKafkaAdminClient(**client_options(settings))
+    try:
+        await start_client(admin)
+        described = await admin.describe_topics(list(names))
+        configs = await _configs(admin, settings)
+    finally:
+        await admin.close()
+    for topic in described:
+        needed = int(configs[names[topic["topic"]]].get("min.insync.replicas", "1"))
+        for partition in topic["partitions"]:
+            if len(partition["isr"]) < needed:
+                place = f"{topic['topic']}[{partition['partition']}]"
+                return f"{place} takes no writes, with {len(partition['isr'])} of {needed} replicas in sync"
+    return None
 
 
 def broken_promises(topic: Topic, name: str, partitions: int, config: dict[str, str], lanes: int) -> list[str]:

@@ -57,8 +57,12 @@ class Watchdog:
         ask_mongo: Callable[[], Awaitable[None]],
         places: Callable[[], Iterable[Place]],
         destinations: Sequence[TopicPartition] = (),
+        refusing: Callable[[], Awaitable[str | None]] | None = None,
     ) -> None:
-        """`destinations`: what the places write to. One that does not answer excuses whoever stands still."""
+        """`destinations`: what the places write to. One that does not answer excuses whoever stands still.
+
+        So does what `refusing` says: one that answers, and takes no writes.
+        """
         self._problems: list[str] = []
         self._looked_at = monotonic_seconds()
         self._settings = settings
@@ -66,6 +70,7 @@ class Watchdog:
         self._ask_mongo = ask_mongo
         self._places = places
         self._destinations = list(destinations)
+        self._refusing = refusing
         self._standing: dict[tuple[str, TopicPartition | None], _Standing] = {}
         self._nothing_between: dict[TopicPartition, tuple[int, int]] = {}
 
@@ -133,9 +138,9 @@ class Watchdog:
                 problems.append(f"{place.what}: its log cannot be read ({type(error).__name__})")
             self._standing[key] = standing
             seconds = now - standing.since_seconds
-            if seconds > self._settings.stall_seconds and (silent := await self._silent_destination()):
+            if seconds > self._settings.stall_seconds and (excuse := await self._excuse()):
                 self._standing[key] = _Standing(place, now)
-                problems.append(f"{place.what}: no progress for {seconds:.0f} s; {silent} does not answer")
+                problems.append(f"{place.what}: no progress for {seconds:.0f} s; {excuse}")
             elif seconds > self._settings.stall_seconds:
                 msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
                 raise RuntimeError(f"{msg}; waiting for {place.waiting_for}" if place.waiting_for else msg)
@@ -143,14 +148,19 @@ class Watchdog:
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s")
         return problems
 
-    async def _silent_destination(self) -> str | None:
-        """One that has no leader, perhaps: all who write to it wait for it, and restarting helps none of them."""
+    async def _excuse(self) -> str | None:
+        """A destination without a leader, or without enough replicas: who writes to it waits, and no restart helps."""
         try:
             answering = await self._prober.ends(self._destinations)
+            silent = [partition for partition in self._destinations if partition not in answering]
+            if silent:
+                return f"{silent[0].topic}[{silent[0].partition}] does not answer"
+            if self._refusing is None:
+                return None
+            async with asyncio.timeout(self._settings.request_timeout_seconds):
+                return await self._refusing()
         except UNAVAILABLE as error:
-            return f"Kafka ({type(error).__name__})"
-        silent = [partition for partition in self._destinations if partition not in answering]
-        return f"{silent[0].topic}[{silent[0].partition}]" if silent else None
+            return f"Kafka ({type(error).__name__}) does not answer"
 
     async def _has_nothing_to_do(self, place: Place, ends: dict[TopicPartition, int], standing: _Standing) -> bool:
         if place.partition is None or place.next_offset is None:

@@ -4,6 +4,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from aiokafka import TopicPartition
@@ -16,6 +17,7 @@ from tests.support.deployment import Deployment
 from tests.support.transactions import produce_in_transactions
 from worker.clock import monotonic_seconds
 from worker.kafka import Prober
+from worker.topics import refusing_writes
 from worker.watchdog import Place, Watchdog
 
 LANES = "partnership.lanes"
@@ -32,7 +34,7 @@ async def watching(deployment: Deployment, place: Place) -> AsyncIterator[Watchd
     settings = deployment.settings(stall_seconds=str(STALL_SECONDS))
     prober = Prober(settings)
     try:
-        yield Watchdog(settings, prober, well, lambda: [place])
+        yield Watchdog(settings, prober, well, lambda: [place], (), partial(refusing_writes, settings))
     finally:
         await prober.close()
 
@@ -170,6 +172,22 @@ async def test_who_writes_to_what_does_not_answer_is_not_ended_for_it(deploy: Ca
         assert any(f"{nowhere.topic}[7] does not answer" in problem for problem in said)
         watchdog._destinations = [there]
         with pytest.raises(RuntimeError, match=r"intake: no progress"):
+            await look_for(watchdog, 3 * STALL_SECONDS)
+
+
+async def test_who_writes_to_what_takes_no_writes_is_not_ended_for_it(deploy: Callable[..., Deployment]) -> None:
+    """It can be read, and has fewer replicas in sync than it asks for: brokers are down, and no restart brings them."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    there = TopicPartition(deployment.topic(LANES), 0)
+
+    async with watching(deployment, Place("lane 0", there, 0, "Kafka")) as watchdog:
+        await asyncio.to_thread(deployment.operator.configure, "partnership.rejections", min_insync_replicas="2")
+        said = await look_for(watchdog, 2 * STALL_SECONDS)
+        assert any("takes no writes, with 1 of 2 replicas in sync" in problem for problem in said)
+        await asyncio.to_thread(deployment.operator.configure, "partnership.rejections", min_insync_replicas="1")
+        with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
             await look_for(watchdog, 3 * STALL_SECONDS)
 
 
