@@ -96,6 +96,7 @@ def make_producer(settings: Settings, transactional_id: str | None = None) -> AI
         max_batch_size=PRODUCER_BATCH_BYTES_MAX,
         max_request_size=REQUEST_BYTES_MAX,
         linger_ms=0,
+        compression_type=None if settings.kafka_compression == "none" else settings.kafka_compression,
         retry_backoff_ms=PRODUCER_BACKOFF_MS,
     )
 

@@ -80,6 +80,10 @@ class Settings(BaseSettings):
     replication_factor: Annotated[int, Field(ge=1, le=10)] = 1
     """Of topics that the worker creates. With 1, a lost disk loses events: use 3 and min.insync.replicas 2."""
 
+    kafka_compression: Literal["zstd", "lz4", "snappy", "gzip", "none"] = "zstd"
+    """Of all that workers write to topics: a batch of events has a tenth of the bytes, and everybody less to move. A
+    consumer whose library cannot read it fails; `none` takes as much of Kafka's disk and network as events have."""
+
     kafka_security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """As the brokers' listener has it; with another one the worker waits for Kafka, and its log says so."""
     kafka_ca_file: FilePath | None = None

@@ -5,12 +5,15 @@ from collections.abc import Callable
 import pytest
 from aiokafka.client import AIOKafkaClient
 from aiokafka.errors import KafkaError
+from pydantic import SecretStr
 
 from tests.support import load, messages
-from tests.support.deployment import Deployment
+from tests.support.deployment import SECRET, Deployment
 from tests.support.waiting import wait_until
+from worker.kafka import make_producer
 from worker.partitioning import lane_of
 from worker.publisher import Publisher
+from worker.settings import Settings
 
 EVENTS = "partnership.lifecycle.events"
 
@@ -42,6 +45,31 @@ def test_an_event_that_its_topic_refuses_holds_the_lane_until_it_can_go_out(depl
     deployment.wait_decided(sent)
     deployment.judge()
     worker.wait_ready()
+
+
+def test_whatever_is_chosen_for_compression_is_read_by_everybody(deploy: Callable[..., Deployment]) -> None:
+    """By consumers, by the lanes, and by a worker that compresses in another way."""
+    deployment = deploy(lanes=2)
+    load.register(deployment)
+    for codec in ("none", "zstd", "gzip"):
+        worker = deployment.start_worker(kafka_compression=codec).wait_ready()
+        deployment.wait_decided(load.produce(deployment, 60, tag=codec))
+        deployment.wait_published()
+        assert worker.terminate() == 0
+    deployment.judge()
+
+
+@pytest.mark.parametrize(("codec", "smaller"), [("zstd", True), ("lz4", True), ("gzip", True), ("none", False)])
+async def test_batches_are_compressed_as_the_settings_say(codec: str, *, smaller: bool) -> None:
+    nowhere = {"kafka_bootstrap": "127.0.0.1:9", "mongo_url": SecretStr("mongodb://127.0.0.1:9/?replicaSet=rs0")}
+    settings = Settings(**nowhere, secret=SecretStr(SECRET), kafka_compression=codec)  # type: ignore[arg-type]
+    producer = make_producer(settings)
+    try:
+        batch = producer.create_batch()
+        batch.append(key=None, value=b"event " * 1000, timestamp=None)
+        assert (len(batch._build()) < 1000) is smaller
+    finally:
+        await producer.stop()
 
 
 def test_opening_slower_than_the_session_keeps_the_assignment(deploy: Callable[..., Deployment]) -> None:
