@@ -114,7 +114,7 @@ def apply_settings(kind: type[Command], data: dict[str, Any], settings: list[str
         texts[path] = text
         _set_field(data, path, _value_of(name, text))
     try:
-        strictly(kind, data)
+        strictly(kind, orjson.dumps(data))
     except (TypeError, RecursionError):
         pass  # so deep that no command can hold it, as is said when it is checked
     except ValidationError as error:
@@ -169,7 +169,7 @@ def check_command(body: dict[str, Any]) -> type[Command]:
     if frame.id.startswith("~"):
         raise WrongRequest("Ids that begin with ~ are the worker's own: choose another --id.")
     try:
-        strictly(kind, body.get("data"))
+        strictly(kind, orjson.dumps(body.get("data")))
     except (TypeError, RecursionError) as error:
         raise WrongRequest(f"{kind.__name__}: {error}") from None
     except ValidationError as error:
