@@ -49,6 +49,7 @@ from handlers.states import (
     TerminationCase,
     both_ask,
     cases_of,
+    request_of,
     without,
 )
 
@@ -159,26 +160,12 @@ def _approved(partnership: Partnership, event: TerminationApproved, at: datetime
         raise ValueError(f"this cannot happen to a partnership that is {state.status}")  # noqa: TRY004
     case = state.case.but(billing_mode=event.billing_mode)
     if event.second_ends_at is not None and case.by != "platform":
-        case = both_ask(case, _second(partnership, case.by, event, at))
+        side = other_side(case.by)
+        own = request_of(partnership.drafts[side], side, at, event.second_ends_at, event.billing_mode)
+        case = both_ask(case, own)
     drafts = partnership.drafts if event.basis == "goes_on" else {}
     ending = InNotice(case=case, before=state.before)
     return {"state": ending, "drafts": drafts, "waived": _still_waived(partnership, drafts, *cases_of(ending))}
-
-
-def _second(partnership: Partnership, first: Side, event: TerminationApproved, at: datetime) -> TerminationCase:
-    """What the other side's draft would have become by itself. It does not count: it answered."""
-    side = other_side(first)
-    draft = partnership.drafts[side]
-    return TerminationCase(
-        by=side,
-        category=draft.category,
-        submitted_at=at,
-        counted=False,
-        ends_at=event.second_ends_at or event.ends_at,
-        billing_mode=event.billing_mode,
-        details=draft.details,
-        rules=draft.rules,
-    )
 
 
 def _back(partnership: Partnership, event: TerminationRejected | TerminationWithdrawn, at: datetime) -> Fields:

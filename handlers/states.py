@@ -190,6 +190,20 @@ def cases_of(state: Ending) -> tuple[TerminationCase, ...]:
     return (*cases, *(case.second for case in cases if case.second is not None))
 
 
+def request_of(draft: Draft, by: Side, at: datetime, ends_at: datetime, mode: BillingMode | None) -> TerminationCase:
+    """What the draft of a side becomes that answers the other one's request: it does not count."""
+    return TerminationCase(
+        by=by,
+        category=draft.category,
+        submitted_at=at,
+        counted=False,
+        ends_at=ends_at,
+        billing_mode=mode,
+        details=draft.details,
+        rules=draft.rules,
+    )
+
+
 def both_ask(one: TerminationCase, other: TerminationCase) -> TerminationCase:
     """Two sides' requests, the earlier one first: each ends it at its own date, by its own checks (R113)."""
     first, second = (other, one) if other.ends_at < one.ends_at else (one, other)

@@ -20,7 +20,7 @@ from handlers.ending import end_or_stall
 from handlers.guards import in_days, not_allowed
 from handlers.requesting import Open, answers, open_draft, side_of
 from handlers.scene import Scene
-from handlers.states import Active, Draft, Ending, Suspended, TerminationCase, both_ask
+from handlers.states import Active, Draft, Ending, Suspended, TerminationCase, both_ask, request_of
 
 
 def confirm(scene: Scene, command: ConfirmTermination) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -75,7 +75,7 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     if customer is None:
         return not_allowed(scene.partnership)
     if answers(state, side, scene.policy, scene.partnership.model):
-        return _by_both(scene, customer, state, draft)
+        return _by_both(scene, customer, side, state, draft)
     if not isinstance(state, Active | Suspended):
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
     counted = side in scene.policy.requests_of
@@ -86,23 +86,15 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
     return _submitted(scene, customer, side, draft, counted=counted)
 
 
-def _by_both(scene: Scene, customer: Customer, state: Open, draft: Draft) -> tuple[Event, ...]:
+def _by_both(scene: Scene, customer: Customer, side: Side, state: Open, draft: Draft) -> tuple[Event, ...]:
     """R113: the earlier of the two ends, where this side needs no consent (C2): alone it would have had its own."""
     theirs, now = state.case.but(billing_mode=draft.billing_mode or state.case.billing_mode), scene.now
     if draft.rules.needs_consent:
         return approved(scene, customer, state.but(case=theirs), "both_sides_asked", None)
-    own = TerminationCase(
-        by="customer" if theirs.by == "partner" else "partner",
-        category=draft.category,
-        submitted_at=now,
-        counted=False,
-        ends_at=max(draft.end_at or now, in_days(now, draft.rules.notice_days)),
-        billing_mode=theirs.billing_mode,
-        details=draft.details,
-        rules=draft.rules,
-    )
+    ends_at = max(draft.end_at or now, in_days(now, draft.rules.notice_days))
+    own = request_of(draft, side, now, ends_at, theirs.billing_mode)
     both = state.but(case=both_ask(theirs, own))
-    return approved(scene, customer, both, "both_sides_asked", None, second_ends_at=own.ends_at)
+    return approved(scene, customer, both, "both_sides_asked", None, second_ends_at=ends_at)
 
 
 def _submitted(scene: Scene, customer: Customer, side: Side, draft: Draft, *, counted: bool) -> tuple[Event, ...]:

@@ -54,11 +54,11 @@ def batches(settings: Settings, source: str) -> dict[int, list[Batch]]:
     return made
 
 
-async def lane(store: Store, publisher: SharedPublisher, number: int, todo: list[Batch]) -> None:
+async def lane(store: Store, publisher: SharedPublisher, number: int, made: list[Batch]) -> None:
     session = await store.start_session()
     document = await store.open_lane(number, [session], publisher.id)
     publishing: asyncio.Future[Any] = asyncio.ensure_future(asyncio.sleep(0))
-    for stored, changes, records in todo:
+    for stored, changes, records in made:
         document = LaneDocument(number, document.epoch, stored, document.stored, 0)
 
         async def body(session: Any, document: LaneDocument = document, changes: Changes = changes) -> None:
@@ -80,7 +80,7 @@ async def main(source: str) -> None:
     store = Store(client, settings.mongo_database)
     publications = Publications(settings, Secrets.of(settings), store)
     publisher = await publications.current()
-    await asyncio.gather(*(lane(store, publisher, number, todo) for number, todo in made.items()))
+    await asyncio.gather(*(lane(store, publisher, number, own) for number, own in made.items()))
     await publications.close()
     await client.close()
 
