@@ -30,15 +30,15 @@ setup: $(READY) ## Make .venv with the locked dependencies (once; again when the
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
-	echo "setup: making $(VENV)"
+	echo "setup: making $(VENV)" >&2
 	$(PYTHON) -m venv $(VENV)
-	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: 78 MB)"
+	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: 78 MB)" >&2
 	$(PIP) --require-hashes --requirement requirements.lock | awk '\
 		/^ *Downloading|^ *Using cached/ {if (++n % 10 == 0) {print "setup: " n " packages"; fflush()}} \
-		/^Installing/ {print "setup: installing them"; fflush()}'
+		/^Installing/ {print "setup: installing them"; fflush()}' >&2
 	$(PIP) --quiet --no-deps --no-build-isolation --editable .
 	touch $@
-	echo "setup: done"
+	echo "setup: done" >&2
 
 check: setup ## Format, lint, types, imports; changes nothing
 	echo "check: format" && $(BIN)/ruff format --quiet --check .
