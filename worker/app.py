@@ -34,13 +34,15 @@ from worker.kafka import (
 from worker.lane import State
 from worker.lanes import Lanes
 from worker.metrics import Metrics
-from worker.mongo.client import awaited, connect
+from worker.mongo.client import Client, awaited, connect
 from worker.mongo.collections import prepare
+from worker.mongo.format_in_use import FormatInUse
 from worker.mongo.secret_in_use import SecretInUse
 from worker.mongo.store import Store
 from worker.ownership import Tasks
 from worker.policy_file import load_policy
 from worker.redaction import Redactor
+from worker.release import version
 from worker.secrets import Secrets
 from worker.settings import Settings
 from worker.topics import prepare_topics, refusing_writes
@@ -104,7 +106,7 @@ class Worker:
                 loop.add_signal_handler(number, self.stop)
         health = make_health_app(self.problems, self.metrics)
         async with serve(health, settings.health_host, settings.health_port) as port:
-            log.info("health pages", host=settings.health_host, port=port)
+            log.info("health pages", host=settings.health_host, port=port, release=version())
             work = asyncio.create_task(self._work(), name="worker")
             ended = asyncio.create_task(self._ended.wait())
             await asyncio.wait({work, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -133,9 +135,7 @@ class Worker:
             topology = {
                 name.value.replace(".", "-"): count for name, count in partitions.items() if name not in COMMAND_TOPICS
             }
-            await self._until_there("MongoDB", lambda: prepare(client, settings.mongo_database, topology))
-            secret = SecretInUse(client, settings.mongo_database, secrets)
-            await self._until_there("MongoDB", secret.claim)
+            still_in = await self._enter(client, secrets, topology)
             if self._ended.is_set():
                 return
             rules = Rules(self._policy, secrets, settings.lanes, partitions)
@@ -168,7 +168,7 @@ class Worker:
                 self._watchdog = Watchdog(
                     settings,
                     prober,
-                    secret.check,
+                    still_in,
                     lambda: [*intake.places(), *lanes.places()],
                     written,
                     partial(refusing_writes, settings),
@@ -192,6 +192,24 @@ class Worker:
             await tasks.cancel()
             await prober.close()
             await awaited(client.close())
+
+    async def _enter(self, client: Client, secrets: Secrets, topology: dict[str, int]) -> Callable[[], Awaitable[None]]:
+        """Make what MongoDB needs, and see that this worker may work here. Answers how to see whether it still may."""
+        database = self.settings.mongo_database
+        secret, release = SecretInUse(client, database, secrets), FormatInUse(client, database)
+
+        async def still_in() -> None:
+            await secret.check()
+            await release.check()
+
+        for step in (
+            release.check,  # before anything is made that a later release made otherwise
+            lambda: prepare(client, database, topology),
+            secret.claim,
+            release.claim,
+        ):
+            await self._until_there("MongoDB", step)
+        return still_in
 
     async def _join(self, broker: KafkaBroker, intake: Intake, lanes: Lanes) -> None:
         intake.begin()

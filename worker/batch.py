@@ -1,7 +1,7 @@
 """Step 3 of a lane: decide a batch in log order, and encode all that comes of it. Pure: no await, no clock."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -22,11 +22,19 @@ from handlers.outcome import outcome, rejection
 from handlers.policy import Policy
 from worker import journal
 from worker.clock import from_milliseconds
-from worker.dead_letters import HANDLER_FAILED, NOT_STORABLE, PARKED_BEHIND, Fault, dead_letter, where
+from worker.dead_letters import (
+    DOCUMENT_UNREADABLE,
+    HANDLER_FAILED,
+    NOT_STORABLE,
+    PARKED_BEHIND,
+    Fault,
+    dead_letter,
+    where,
+)
 from worker.decode import Item, Readable, Undecodable
 from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
-from worker.failures import Unstorable
-from worker.letters.keys import blocked_by, waits_for
+from worker.failures import UnreadableDocument, Unstorable
+from worker.letters.keys import blocked_by, key_of, waits_for
 from worker.mongo.store import (
     COLLECTION_OF,
     Changes,
@@ -37,7 +45,7 @@ from worker.mongo.store import (
     to_bson,
 )
 from worker.partitioning import lane_of
-from worker.records import SIGNATURE_HEADER, Headers, Outgoing, header
+from worker.records import OF_DEADLINE, OF_STEP, SIGNATURE_HEADER, Headers, Outgoing, header
 from worker.secrets import Secrets
 
 TRACE_HEADER = "traceparent"
@@ -110,10 +118,10 @@ def decide_batch(
 
 def step_id(number: int, cause_id: str) -> str:
     """The id of a command that follows from another one. `~step` is for these alone: the other id may be anybody's."""
-    command_id = f"~step:{number}:{cause_id}"
+    command_id = f"{OF_STEP}{number}:{cause_id}"
     if len(command_id) <= ID_CHARACTERS_MAX:
         return command_id
-    return f"~step:{number}:{hashlib.blake2b(cause_id.encode(), digest_size=16).hexdigest()}"
+    return f"{OF_STEP}{number}:{hashlib.blake2b(cause_id.encode(), digest_size=16).hexdigest()}"
 
 
 def takes_its_command_id(item: Item) -> bool:
@@ -193,6 +201,9 @@ class Batch:
         """Decide it; or say why it must become a dead letter. A fault hurts its own message only (P6)."""
         decoded = item.decoded
         if isinstance(decoded, Undecodable):
+            if decoded.is_own(OF_DEADLINE):  # another release's: it comes again for as long as it is due
+                self._count("without_effect")
+                return None
             return Fault(decoded.reason.value, decoded.error)
         if self.condemned is not None:
             return Fault(NOT_STORABLE, self.condemned)
@@ -201,10 +212,8 @@ class Batch:
             return None
         try:
             self._decide(entry_id, item, decoded)
-        except NOT_ENCODABLE as error:
-            return Fault(NOT_STORABLE, where(error))
-        except Exception as error:  # noqa: BLE001 - a handler's defect
-            return Fault(HANDLER_FAILED, where(error))
+        except Exception as error:  # noqa: BLE001 - a handler's defect is one of them
+            return _fault_of(error)
         return None
 
     def _decide(self, entry_id: str, item: Item, decoded: Readable) -> None:
@@ -277,6 +286,8 @@ class Batch:
 
     def _bury(self, entry_id: str, item: Item, fault: Fault) -> None:
         blocks = blocked_by(item, self.lane.lane, self.rules.lanes)
+        if fault.is_partners and blocks is not None and isinstance(item.decoded, Readable):
+            blocks = key_of(None, item.decoded.message.partner_id)
         record, letter = self._letter(entry_id, item, fault, blocks)
         self.letters.append(to_bson(letter))
         if blocks is not None:
@@ -318,6 +329,10 @@ class Batch:
         need, loaded = needs(message), self.loaded
         partnership = loaded.partnerships.get(need.partnership_id) if need.partnership_id else None
         customer_id = need.customer_id or (partnership.customer_id if partnership else None)
+        if loaded.unread:
+            self._need_readable(
+                ((Partnership, need.partnership_id), (Partner, need.partner_id), (Customer, customer_id))
+            )
         offers = {offer for key in need.offer_keys for offer in loaded.offers.get(key, ())}
         return Documents(
             partner=loaded.partners.get(need.partner_id) if need.partner_id else None,
@@ -327,6 +342,12 @@ class Batch:
             # As they were stored: what this batch has bound since it began knows the partner's agreement already.
             live_partnerships=() if need.live_after is None else loaded.live[message.partner_id, need.live_after],
         )
+
+    def _need_readable(self, wanted: Iterable[tuple[type[Document], str | None]]) -> None:
+        """Raises UnreadableDocument where one of them is there and cannot be read."""
+        for kind, key in wanted:
+            if key is not None and (kind, key) in self.loaded.unread:
+                raise self.loaded.unread[kind, key]
 
     def _put(self, document: Document) -> None:
         self.revs.setdefault((type(document), document.id), document.rev - 1)
@@ -404,6 +425,12 @@ class Batch:
 
     def _count(self, name: str) -> None:
         self.outcomes[name] = self.outcomes.get(name, 0) + 1
+
+
+def _fault_of(error: Exception) -> Fault:
+    if isinstance(error, UnreadableDocument):
+        return Fault(DOCUMENT_UNREADABLE, f"{error.kind}: {error.why}", is_partners=error.kind == Partner.__name__)
+    return Fault(NOT_STORABLE if isinstance(error, NOT_ENCODABLE) else HANDLER_FAILED, where(error))
 
 
 def _changed(before: Documents, after: Documents) -> list[Document]:

@@ -11,6 +11,7 @@ from worker.records import HEADERS_MAX, SOURCE_HEADER, Outgoing
 
 HANDLER_FAILED = "HANDLER_FAILED"
 NOT_STORABLE = "NOT_STORABLE"
+DOCUMENT_UNREADABLE = "DOCUMENT_UNREADABLE"
 PARKED_BEHIND = "PARKED_BEHIND"
 
 OPEN, PARKED, RESOLVED, DISCARDED = "open", "parked", "resolved", "discarded"
@@ -27,6 +28,8 @@ class Fault(NamedTuple):
 
     reason: str
     error: str
+    is_partners: bool = False
+    """All of the partner's partnerships would fail in the same way: they wait."""
 
 
 def where(error: BaseException) -> str:
@@ -51,7 +54,7 @@ def dead_letter(
     `blocks` is what waits for it (worker/letters/keys.py); the field is absent where nobody does.
     """
     record, source = item.record, item.source
-    reason, error = fault
+    reason, error = fault.reason, fault.error
     message = item.decoded.message if isinstance(item.decoded, Readable) else None
     undecodable = None if isinstance(item.decoded, Readable) else item.decoded
     command_type = message.data.wire_type() if message else undecodable.command_type if undecodable else None

@@ -25,7 +25,7 @@ from handlers.deadlines import Deadline, deadlines
 from handlers.documents import Partnership
 from worker.clock import backoff_seconds, monotonic_seconds
 from worker.encode import CONTENT_TYPE_HEADER, cloud_event
-from worker.failures import ATTEMPTS_QUIET, describe
+from worker.failures import ATTEMPTS_QUIET, UnreadableDocument, describe
 from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.lease import Lease
 from worker.letters.keys import key_of, keys_of
@@ -33,7 +33,7 @@ from worker.mongo.client import Client
 from worker.mongo.collections import A_DATE, DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
 from worker.mongo.store import document_of
 from worker.partitioning import lane_of
-from worker.records import SIGNATURE_HEADER
+from worker.records import OF_DEADLINE, SIGNATURE_HEADER
 from worker.secrets import Secrets
 from worker.settings import Settings
 
@@ -70,6 +70,8 @@ class _Sent:
     lane: int
     at: float
     again_after: float
+    is_on_its_way: bool
+    """Not where nothing was to send: this release knows no deadline that is due, or cannot read the partnership."""
 
 
 def deadline_id(partnership_id: str, deadline: Deadline) -> str:
@@ -77,10 +79,10 @@ def deadline_id(partnership_id: str, deadline: Deadline) -> str:
 
     Ids of partnerships and commands are other people's: each kind of own id begins in a way of its own.
     """
-    command_id = f"~due:{partnership_id}:{deadline.kind}:{to_milliseconds(deadline.due_at)}:{deadline.sequence}"
+    command_id = f"{OF_DEADLINE}{partnership_id}:{deadline.kind}:{to_milliseconds(deadline.due_at)}:{deadline.sequence}"
     if len(command_id) <= ID_CHARACTERS_MAX:
         return command_id
-    return f"~due:{hashlib.blake2b(command_id.encode(), digest_size=16).hexdigest()}"
+    return f"{OF_DEADLINE}{hashlib.blake2b(command_id.encode(), digest_size=16).hexdigest()}"
 
 
 class Scheduler:
@@ -129,11 +131,13 @@ class Scheduler:
         now = (await self._client.admin.command("hello"))["localTime"].replace(tzinfo=UTC)
         blocking = await self._db[LANES].find_one({"blocking": {"$gt": 0}}, {"_id": 1}) is not None
         await self._look_at_sent(blocking=blocking)
-        to_lane = Counter(sent.lane for sent in self._sent.values())
+        to_lane = Counter(sent.lane for sent in self._sent.values() if sent.is_on_its_way)
         full = {lane for lane, number in to_lane.items() if number >= ON_THEIR_WAY_TO_LANE_MAX}
         self._left_out = {partner for partner in self._left_out if self._lane_of(partner) in full}
-        # Beyond those that are on their way already: else they would hide the others.
-        found = await self._find_due(now, min(AT_ONCE + len(self._sent), ON_THEIR_WAY_MAX), blocking=blocking)
+        # Beyond those that are on their way, or of which nothing was to send: else they would hide the others.
+        nothing = min(len(self._sent) - to_lane.total(), ON_THEIR_WAY_MAX)
+        limit = min(AT_ONCE + len(self._sent), ON_THEIR_WAY_MAX + nothing)
+        found = await self._find_due(now, limit, blocking=blocking)
         fresh: dict[str, tuple[datetime, int]] = {}
         for row in found:
             lane = self._lane_of(row["partner_id"])
@@ -150,8 +154,19 @@ class Scheduler:
         marks = fresh | {key: self._sent[key].mark for key in again}
         if marks:
             whole = await self._db[PARTNERSHIPS].find({"_id": {"$in": list(marks)}}).to_list(None)
-            await self._append([document_of(Partnership, fields) for fields in whole], marks, now)
+            await self._append(self._readable(whole, marks), marks, now)
         return len(fresh)
+
+    def _readable(self, whole: list[dict[str, Any]], marks: dict[str, tuple[datetime, int]]) -> list[Partnership]:
+        """The others stay due, for a release that can read them, and hold nobody's deadlines."""
+        found: list[Partnership] = []
+        for fields in whole:
+            try:
+                found.append(document_of(Partnership, fields))
+            except UnreadableDocument as error:
+                log.error("a deadline waits", error=str(error))  # noqa: TRY400 - it says all
+                self._note_sent(fields["_id"], fields["partner_id"], marks[fields["_id"]])
+        return found
 
     async def _look_at_sent(self, *, blocking: bool) -> None:
         """Forget partnerships whose deadlines have had their effect, and those that wait behind a dead letter since.
@@ -206,13 +221,15 @@ class Scheduler:
         sent = self._sent[partnership_id]
         return monotonic_seconds() >= sent.at + sent.again_after
 
-    def _note_sent(self, partnership: Partnership, mark: tuple[datetime, int], *, failed: bool) -> None:
-        before = self._sent.pop(partnership.id, None)
+    def _note_sent(
+        self, key: str, partner_id: str, mark: tuple[datetime, int], *, is_due: bool = False, failed: bool = False
+    ) -> None:
+        before = self._sent.pop(key, None)
         again = AFTER_FAILURE_SECONDS
         if not failed:
             again = max(AGAIN_SECONDS, min(before.again_after * 2, AGAIN_SECONDS_MAX)) if before else AGAIN_SECONDS
-        lane, now = self._lane_of(partnership.partner_id), monotonic_seconds()
-        self._sent[partnership.id] = _Sent(mark, lane, now, again)  # behind all that were sent before it
+        lane, now = self._lane_of(partner_id), monotonic_seconds()
+        self._sent[key] = _Sent(mark, lane, now, again, is_due)  # behind all that were sent before it
 
     async def _append(
         self, partnerships: list[Partnership], marks: dict[str, tuple[datetime, int]], now: datetime
@@ -239,7 +256,13 @@ class Scheduler:
                 errors.append(result)
                 log.warning("deadlines wait", lane=lane, error=describe(result))
             for partnership in ours:
-                self._note_sent(partnership, marks[partnership.id], failed=isinstance(result, BaseException))
+                self._note_sent(
+                    partnership.id,
+                    partnership.partner_id,
+                    marks[partnership.id],
+                    is_due=bool(_due(partnership, now)),
+                    failed=isinstance(result, BaseException),
+                )
         if errors:
             await self._drop_producer()  # it holds what was not sent
         if errors and len(errors) == len(lanes):

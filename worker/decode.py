@@ -56,6 +56,12 @@ class Undecodable:
     subject: str | None = None
     partner_id: str | None = None
     dry_run: bool = False
+    internal: bool = False
+    """A worker or an operator sealed it: of another release, where it cannot be read."""
+
+    def is_own(self, beginning: str) -> bool:
+        """Whether it is one of the worker's own commands whose ids begin so (worker/records.py)."""
+        return self.internal and self.command_id is not None and self.command_id.startswith(beginning)
 
 
 class Item(NamedTuple):
@@ -109,16 +115,16 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
     try:
         frame = CommandFrame.model_validate(body)
     except ValidationError as error:
-        return _undecodable(Unreadable.NOT_A_CLOUD_EVENT, _explain(error), body)
+        return _undecodable(Unreadable.NOT_A_CLOUD_EVENT, problems_of(error), body)
 
-    internal = False
     command = COMMANDS.get(frame.type)
-    if command is None and (ours := INTERNAL.get(frame.type) or ORDERS.get(frame.type)):
-        # Only a sealed one is ours; anybody can publish a record that says it is.
-        internal = secrets.is_sealed(value, header(record.headers, SIGNATURE_HEADER))
-        command = ours if internal else None
+    # Only a sealed one is ours; anybody can publish a record that says it is.
+    internal = command is None and secrets.is_sealed(value, header(record.headers, SIGNATURE_HEADER))
+    if internal:
+        command = INTERNAL.get(frame.type) or ORDERS.get(frame.type)
     if command is None:
-        return _undecodable(Unreadable.UNKNOWN_TYPE, f"no command has the type {frame.type!r}", body)
+        why = f"no command has the type {frame.type!r}"
+        return _undecodable(Unreadable.UNKNOWN_TYPE, why, body, internal=internal)
 
     try:
         data = orjson.dumps(body.get("data"), option=orjson.OPT_SORT_KEYS)
@@ -131,7 +137,7 @@ def _decode(record: ConsumerRecord, secrets: Secrets) -> Readable | Undecodable:
         )
         return Readable(message, digest_of(frame, orjson.Fragment(data)), internal)
     except ValidationError as error:
-        return _undecodable(Unreadable.INVALID_DATA, _explain(error), body)
+        return _undecodable(Unreadable.INVALID_DATA, problems_of(error), body, internal=internal)
     except (TypeError, RecursionError) as error:  # orjson.dumps nests less deep than orjson.loads
         return _undecodable(Unreadable.INVALID_DATA, str(error)[:ERROR_CHARACTERS_MAX], body)
 
@@ -164,17 +170,18 @@ def digest_of(frame: CommandFrame, data: object) -> bytes:
     return hashlib.blake2b(canonical, digest_size=16).digest()
 
 
-def _undecodable(reason: Unreadable, error: str, body: dict[str, Any]) -> Undecodable:
+def _undecodable(reason: Unreadable, error: str, body: dict[str, Any], *, internal: bool = False) -> Undecodable:
     def text(name: str) -> str | None:
         value = body.get(name)
         return value if isinstance(value, str) and 0 < len(value) <= ID_CHARACTERS_MAX else None
 
     data = body.get("data")
     dry_run = isinstance(data, dict) and data.get("dry_run") is True
-    return Undecodable(reason, error, text("id"), text("type"), text("subject"), text("partitionkey"), dry_run)
+    names = text("id"), text("type"), text("subject"), text("partitionkey")
+    return Undecodable(reason, error, *names, dry_run, internal)
 
 
-def _explain(error: ValidationError) -> str:
+def problems_of(error: ValidationError) -> str:
     """Field and rule of each problem, without the value: it may be personal data. Not of 100,000: that takes long."""
     if error.error_count() > PROBLEMS_MAX:
         return f"{error.error_count()} problems"

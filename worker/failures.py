@@ -46,6 +46,18 @@ class Unstorable(Exception):
     """A document or entry of this batch cannot be stored, and will not be at the next try either."""
 
 
+class UnreadableDocument(Exception):
+    """A stored document that this release cannot read: a later one wrote it, or somebody changed it by hand."""
+
+    def __init__(self, kind: str, document_id: str, why: str) -> None:
+        super().__init__(
+            f"{kind} {document_id} cannot be read ({why}): a later release wrote it, or somebody changed it by hand. "
+            'See "What this release cannot read" in docs/operating.md.'
+        )
+        self.kind = kind
+        self.why = why
+
+
 class Fate(Enum):
     """What becomes of a lane whose batch failed."""
 
@@ -110,8 +122,8 @@ class FailureLimit:
             msg = (
                 f"{len(failed)} different partnerships ({share:.0%}) failed within {self._window_seconds:.0f} s, "
                 f"first {first}. This looks like a bad release, not like bad messages: the batch "
-                "was not stored. Roll back or mend the handler; the commands are still in the lane log and will be "
-                "decided then."
+                "was not stored. Run a release that can decide them (the one before; after going back, the later one) "
+                "or mend the handler; the commands are still in the lane log and will be decided then."
             )
             raise StopWorker(msg)
 

@@ -28,6 +28,9 @@ HEADERS_MAX = 1000
 REPUBLISHED_HEADER = "republished"
 """On a record that went out before: the id of the order to publish it again."""
 
+OF_DEADLINE, OF_ORDER, OF_STEP = "~due:", "~order:", "~step:"
+"""How the ids of the worker's own commands begin: others' are anybody's, and may not begin with `~`."""
+
 SIGNATURE_HEADER = "~signature"
 """HMAC of the value, on the worker's own commands."""
 

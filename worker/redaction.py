@@ -20,7 +20,7 @@ from pymongo import UpdateOne
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from contracts.events.closing import PersonalDataPurged
-from contracts.registry import COMMANDS, EVENTS
+from contracts.registry import EVENTS, INTERNAL, ORDERS
 from contracts.topics import TopicName
 from handlers.keeping import redacted
 from worker.clock import backoff_seconds
@@ -46,6 +46,8 @@ WITHOUT_BODY = {"$unset": {"key": "", "value": "", "headers": ""}, "$set": {"red
 
 LINKS = ("edited_from", "replay_of")
 """What an entry that came of a dead letter has its id in."""
+
+OWN_COMMANDS = INTERNAL.keys() | ORDERS.keys()
 
 DUE = "due"
 OF_PARTNERSHIP, OF_CUSTOMER = "partnership", "customer"
@@ -145,7 +147,8 @@ class Redactor:
         self, purge: _Purge, query: dict[str, Any], published: dict[int, int]
     ) -> tuple[bool, int]:
         """Redact these entries. Answers whether that is all of them, and how many they were."""
-        enough = [OF_CUSTOMER] if purge.customer_rev is not None else [OF_CUSTOMER, OF_PARTNERSHIP]
+        gone = purge.customer_rev is not None
+        enough = [OF_CUSTOMER] if gone else [OF_CUSTOMER, OF_PARTNERSHIP]
         complete, count = True, 0
         operations: list[UpdateOne] = []
         async for entry in self._db[JOURNAL].find({**query, "redacted": {"$nin": enough}}).batch_size(AT_ONCE):
@@ -154,7 +157,12 @@ class Redactor:
             if entry["offset"] >= published.get(entry["lane"], 0):
                 complete = False
                 continue
-            fields = {"records": [self._record(record, purge) for record in entry["records"]], "redacted": purge.level}
+            fields = {
+                "records": [
+                    record_without_traces(record, self._secrets, customer_gone=gone) for record in entry["records"]
+                ],
+                "redacted": purge.level,
+            }
             operations.append(UpdateOne({"_id": entry["_id"]}, {"$set": fields}))
             count += 1
             if len(operations) >= AT_ONCE:
@@ -193,30 +201,47 @@ class Redactor:
             operations.clear()
             await self._lease.is_held()
 
-    def _record(self, record: dict[str, Any], purge: _Purge) -> dict[str, Any]:
-        """A record of an entry, without anything personal."""
-        topic = TopicName(record["topic"])
-        if topic is TopicName.LANES:
-            if orjson.loads(record["value"] or b"{}").get("type") not in COMMANDS:
-                return record  # one of the worker's own: ids only
-            return {**record, "value": None, "digest": published_digest(record, self._secrets)[0]}
-        if topic is TopicName.DEAD_LETTERS:
-            ours = [[name, value] for name, value in record.get("headers", ()) if name.startswith(HEADER_PREFIX)]
-            changed = {"key": None, "value": None, "headers": ours}
-            return {**record, **changed, "digest": published_digest(record, self._secrets)[0]}
-        said = orjson.loads(record["value"])
-        event = EVENTS[said["type"]].model_validate({**said["data"], "private": record.get("private")})
-        after = redacted(event, customer_gone=purge.customer_rev is not None)
-        if after is event:
-            return record
-        kept = {name: value for name, value in record.items() if name != "private"}
-        data = orjson.loads(after.model_dump_json(exclude_none=True))
-        if data == said["data"]:
-            return kept
-        digest, has_token = published_digest(record, self._secrets)
-        if has_token:
-            kept = {name: value for name, value in kept.items() if name not in ("token", "token_secret")}
-        return {**kept, "value": orjson.dumps({**said, "data": data}), "digest": digest}
+
+def record_without_traces(record: dict[str, Any], secrets: Secrets, *, customer_gone: bool) -> dict[str, Any]:
+    """A record of an entry, as stored, without anything personal. The same one where there is nothing.
+
+    Raises:
+        ValueError, KeyError: a later release wrote it, and nobody knows here what is personal in it.
+    """
+    topic = TopicName(record["topic"])
+    if topic is TopicName.LANES:
+        if orjson.loads(record["value"] or b"{}").get("type") in OWN_COMMANDS:
+            return record  # ids only
+        return {**record, "value": None, "digest": published_digest(record, secrets)[0]}
+    if topic is TopicName.DEAD_LETTERS:
+        ours = [[name, value] for name, value in record.get("headers", ()) if name.startswith(HEADER_PREFIX)]
+        changed = {"key": None, "value": None, "headers": ours}
+        return {**record, **changed, "digest": published_digest(record, secrets)[0]}
+    said = orjson.loads(record["value"])
+    event = EVENTS[said["type"]].model_validate({**said["data"], "private": record.get("private")})
+    if not _is_all_of(said["data"], orjson.loads(event.model_dump_json(exclude_none=True))):
+        msg = f"{said['type']} has fields that this release does not know; a worker of the later one will do it"
+        raise ValueError(msg)
+    after = redacted(event, customer_gone=customer_gone)
+    if after is event:
+        return record
+    kept = {name: value for name, value in record.items() if name != "private"}
+    data = orjson.loads(after.model_dump_json(exclude_none=True))
+    if data == said["data"]:
+        return kept
+    digest, has_token = published_digest(record, secrets)
+    if has_token:
+        kept = {name: value for name, value in kept.items() if name not in ("token", "token_secret")}
+    return {**kept, "value": orjson.dumps({**said, "data": data}), "digest": digest}
+
+
+def _is_all_of(said: Any, read: Any) -> bool:
+    """Whether all fields that were published were read; more may be, with their defaults."""
+    if isinstance(said, dict) and isinstance(read, dict):
+        return all(name in read and _is_all_of(value, read[name]) for name, value in said.items())
+    if isinstance(said, list) and isinstance(read, list):
+        return len(said) == len(read) and all(_is_all_of(*pair) for pair in zip(said, read, strict=True))
+    return True
 
 
 def _purge_of(entry: dict[str, Any]) -> _Purge:

@@ -100,6 +100,17 @@ def test_as_soon_as_it_comes_to_them_more_are_sent(deployment: Deployment) -> No
     assert looks(deployment, 5, come_to) == [3, 1, 1, 2, 0]
 
 
+def test_what_this_release_does_not_know_or_cannot_read_holds_no_deadline_that_it_knows(deployment: Deployment) -> None:
+    """A later release was here: by its word these are due, and by ours nothing of theirs is."""
+    offers, crowd = deployment.db[PARTNERSHIPS], [f"crowd-{number}" for number in range(CROWD)]
+    offers.update_many({"_id": {"$in": crowd[:6]}}, {"$set": {"state.expires_at": datetime(2036, 1, 1, tzinfo=UTC)}})
+    offers.update_many({"_id": {"$in": crowd[6:10]}}, {"$set": {"state.status": "dreaming"}})
+
+    looks(deployment, 8)
+
+    assert reached(deployment) == ["crowd-10", "crowd-11", "alone"]
+
+
 class Leaderless(Batches):
     """As where partition 0 of the lane log has no leader."""
 

@@ -7,6 +7,7 @@ import asyncio
 import itertools
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -20,8 +21,10 @@ from handlers.documents import Customer, Live, Needs, Partner, Partnership, Quot
 from handlers.policy import Policy
 from handlers.states import Invited
 from worker.failures import Fate, Fenced, StopWorker, fate_of
+from worker.mongo import format_in_use
 from worker.mongo.client import Client, Driver, connect
 from worker.mongo.collections import prepare
+from worker.mongo.format_in_use import FORMAT, FormatInUse
 from worker.mongo.store import (
     COLLECTION_OF,
     INTERRUPTED,
@@ -280,6 +283,31 @@ async def test_topology_is_fixed_for_life(bench: Bench) -> None:
 
 async def test_a_topic_that_is_new_in_this_release_is_no_change(bench: Bench) -> None:
     await prepare(bench.client, bench.name, {"partnership-lanes": 4, "partnership-new": 2})
+
+
+async def test_a_topic_of_a_later_release_is_no_change_either(bench: Bench) -> None:
+    await prepare(bench.client, bench.name, {"partnership-lanes": 4, "partnership-later": 2})
+    await prepare(bench.client, bench.name, {"partnership-lanes": 4})
+
+
+async def test_who_has_a_lane_stores_nothing_more_once_a_later_release_begins(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor may it have the lane again: also one that took it in the very moment has it no more."""
+    await FormatInUse(bench.client, bench.name).claim()
+    session, lane = await bench.open()
+
+    with monkeypatch.context() as later:
+        later.setattr(format_in_use, "FORMAT", FORMAT + 1)
+        await FormatInUse(bench.client, bench.name).claim()
+        another, its_lane = await bench.open(1)
+        await FormatInUse(bench.client, bench.name).claim()  # as its other workers do: it takes nothing from them
+        await bench.save(another, replace(its_lane, stored=1), changes())
+
+    with pytest.raises(Fenced):
+        await bench.save(session, replace(lane, stored=1), changes())
+    with pytest.raises(StopWorker, match="A later release has written"):
+        await bench.open()
 
 
 async def test_several_workers_may_prepare_at_once(bench: Bench) -> None:

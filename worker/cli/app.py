@@ -7,6 +7,7 @@ import typer
 from worker.cli.exits import MEANINGS
 from worker.cli.lazy import lazy_group
 from worker.cli.operation import show_tracebacks
+from worker.release import version
 
 COMMANDS = {
     "run": "worker.cli.run",
@@ -32,12 +33,22 @@ app = typer.Typer(
 )
 
 
+def _say_version(wanted: bool) -> None:  # noqa: FBT001 - typer calls it
+    if wanted:
+        typer.echo(version())
+        raise typer.Exit
+
+
 @app.callback()
 def _options(
     *,
     traceback: Annotated[
         bool, typer.Option("--traceback", help="Show where a defect is, instead of one line.")
     ] = False,
+    release: Annotated[
+        bool, typer.Option("--version", help="Say which release this is.", is_eager=True, callback=_say_version)
+    ] = False,
 ) -> None:
     """Background worker for partnerships, and what operators need beside it."""
+    del release
     show_tracebacks(wanted=traceback)

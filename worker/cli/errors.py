@@ -20,7 +20,7 @@ from aiokafka.errors import (
 from pymongo.errors import OperationFailure, PyMongoError
 
 from worker.cli.exits import Exit
-from worker.failures import StopWorker, codes_of, describe
+from worker.failures import StopWorker, UnreadableDocument, codes_of, describe
 from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest
 from worker.settings import SettingsError
 
@@ -59,7 +59,7 @@ def explain(error: Exception) -> tuple[str, Exit]:  # noqa: PLR0911 - one for ea
             return _one_line(error), Exit.USAGE
         case NoAnswer():
             return _one_line(error), Exit.UNAVAILABLE
-        case CannotOperate() | StopWorker():
+        case CannotOperate() | StopWorker() | UnreadableDocument():
             return _one_line(error), Exit.OPERATOR
         case PyMongoError():
             return _of_mongo(error)

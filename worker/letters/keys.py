@@ -3,6 +3,7 @@
 from contracts.registry import ORDERS
 from worker.decode import Item, Readable, is_order
 from worker.partitioning import lane_of
+from worker.records import OF_ORDER
 
 
 def key_of(subject: str | None, partner: str) -> str:
@@ -40,7 +41,7 @@ def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
         if message.data.dry_run or is_order(item):
             return None
         subject, partner = message.subject, message.partner_id
-    elif decoded.partner_id is None or decoded.dry_run or decoded.command_type in ORDERS:
+    elif decoded.partner_id is None or decoded.dry_run or decoded.command_type in ORDERS or decoded.is_own(OF_ORDER):
         return None
     else:
         subject, partner = decoded.subject, decoded.partner_id  # type: ignore[assignment] # without one: the partner's

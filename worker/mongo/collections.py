@@ -146,7 +146,8 @@ async def _check_topology(collection: Any, topology: dict[str, int]) -> None:
     new = {f"partitions.{name}": count for name, count in topology.items() if name not in stored}
     if new:  # topics that a later release brought
         await collection.update_one({"_id": "topology"}, {"$set": new})
-    changed = {name: (stored[name], topology.get(name)) for name in stored if stored[name] != topology.get(name)}
+    # Of a later release's topics this one knows nothing.
+    changed = {name: (stored[name], count) for name, count in topology.items() if stored.get(name, count) != count}
     if changed:
         lines = ", ".join(f"{name} had {was} partitions and has {now}" for name, (was, now) in sorted(changed.items()))
         msg = (

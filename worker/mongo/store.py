@@ -8,15 +8,18 @@ from typing import Any, TypeVar
 from bson import encode
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
+from pydantic import ValidationError
 from pymongo import InsertOne, ReplaceOne, ReturnDocument, UpdateOne
 from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError
 
 from handlers.documents import LIVE_AT_ONCE, Customer, Needs, Partner, Partnership
-from worker.failures import Fenced, Unstorable, codes_of
+from worker.decode import problems_of
+from worker.failures import Fenced, UnreadableDocument, Unstorable, codes_of
 from worker.journal import entry_of, republished
 from worker.lease import Lease
 from worker.mongo.client import Client, awaited
 from worker.mongo.collections import CUSTOMERS, JOURNAL, LANES, PARTNERS, PARTNERSHIPS
+from worker.mongo.format_in_use import FormatInUse
 from worker.mongo.letters import Letters
 
 Document = Partner | Customer | Partnership
@@ -65,6 +68,15 @@ class LaneDocument:
     former ones."""
 
 
+@dataclass(frozen=True, slots=True)
+class Unread:
+    """In the place of a document that cannot be read. It is there, and its offer with it."""
+
+    error: UnreadableDocument
+    open_keys: tuple[str, ...]
+    customer_id: None = None
+
+
 @dataclass(slots=True)
 class Loaded:
     """What one batch of commands can see: known command ids with their digests, and documents by id."""
@@ -78,6 +90,8 @@ class Loaded:
     """The next live partnerships of a partner, by it and the one they come after (handlers.documents.Needs)."""
     blocked: set[str] = field(default_factory=set)
     """What dead letters block of what these commands wait for (worker/letters/keys.py)."""
+    unread: dict[tuple[type[Document], str], UnreadableDocument] = field(default_factory=dict)
+    """Documents that are there and cannot be read: not absent, and nothing is decided without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +141,34 @@ def document_to_bson(document: Document) -> RawBSONDocument:
 
 
 def document_of(kind: type[D], fields: dict[str, Any]) -> D:
-    """A document as it was stored."""
-    return kind.model_validate({**fields, "id": fields["_id"]})
+    """A document as it was stored.
+
+    Raises:
+        UnreadableDocument: this release cannot read it.
+    """
+    try:
+        return kind.model_validate({**fields, "id": fields["_id"]})
+    except ValidationError as error:
+        raise UnreadableDocument(kind.__name__, fields["_id"], problems_of(error)) from error
+
+
+def _found(kind: type[D], fields: dict[str, Any]) -> D | Unread:
+    try:
+        return document_of(kind, fields)
+    except UnreadableDocument as error:
+        keys = fields.get("open_keys")
+        return Unread(error, tuple(key for key in keys if isinstance(key, str)) if isinstance(keys, list) else ())
+
+
+def _read(loaded: Loaded, kind: type[D], found: dict[str, D | Unread]) -> dict[str, D]:
+    """Those that can be read; the others are noted."""
+    read: dict[str, D] = {}
+    for key, document in found.items():
+        if isinstance(document, Unread):
+            loaded.unread[kind, key] = document.error
+        else:
+            read[key] = document
+    return read
 
 
 def _lost(lanes: Sequence[LaneDocument]) -> str:
@@ -142,6 +182,7 @@ class Store:
     def __init__(self, client: Client, database: str) -> None:
         self._client = client
         self._db = client[database]
+        self._format = FormatInUse(client, database)
         self.letters = Letters(self._db)
 
     async def start_session(self) -> Any:
@@ -172,6 +213,9 @@ class Store:
         Its sessions first: an open transaction of a killed worker holds its documents for 60 s, this one's too. One
         that is alive runs its transaction again, and sees there that the lane is not its own any more. Then the epoch:
         a store of a worker that is not dead but slow fails from then on.
+
+        Raises:
+            StopWorker: a later release has written here.
         """
         lanes = self._db[LANES]
         own = [session.session_id["id"] for session in sessions]
@@ -189,6 +233,7 @@ class Store:
             upsert=True,
             return_document=ReturnDocument.AFTER,
         )
+        await self._format.check()  # after it was taken: a later release that begins now takes it away
         return LaneDocument(
             lane,
             found["epoch"],
@@ -261,17 +306,20 @@ class Store:
             digests=await self.digests(session, entry_ids),
             partners={key: known[key] for key in partners & known.keys()},
             customers={},
-            partnerships=await self._documents(session, Partnership, partnerships, {"open_keys": keys}),
+            partnerships={},
             offers={},
             live={page: await self._live(session, *page) for page in pages},
         )
-        loaded.partners |= await self._documents(session, Partner, partners - known.keys())
-        for partnership in loaded.partnerships.values():
+        found = await self._documents(session, Partnership, partnerships, {"open_keys": keys})
+        for partnership_id, partnership in found.items():
             if partnership.customer_id:
                 customers.add(partnership.customer_id)
             for key in partnership.open_keys:
-                loaded.offers.setdefault(key, set()).add(partnership.id)
-        loaded.customers = await self._documents(session, Customer, customers)
+                loaded.offers.setdefault(key, set()).add(partnership_id)
+        loaded.partnerships = _read(loaded, Partnership, found)
+        unknown = await self._documents(session, Partner, partners - known.keys())
+        loaded.partners |= _read(loaded, Partner, unknown)
+        loaded.customers = _read(loaded, Customer, await self._documents(session, Customer, customers))
         return loaded
 
     async def _live(self, session: Any, partner_id: str, after: str) -> tuple[str, ...]:
@@ -346,13 +394,13 @@ class Store:
 
     async def _documents(
         self, session: Any, kind: type[D], ids: set[str], others: Mapping[str, set[str]] = NONE
-    ) -> dict[str, D]:
+    ) -> dict[str, D | Unread]:
         """Those with these ids, and those with one of these values in another field."""
         wanted = [{name: {"$in": list(values)}} for name, values in {"_id": ids, **others}.items() if values]
         if not wanted:
             return {}
         found = await self._find(session, COLLECTION_OF[kind], {"$or": wanted} if len(wanted) > 1 else wanted[0])
-        return {fields["_id"]: document_of(kind, fields) for fields in found}
+        return {fields["_id"]: _found(kind, fields) for fields in found}
 
     async def _find(
         self,

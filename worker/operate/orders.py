@@ -22,7 +22,7 @@ from worker.kafka import Batches
 from worker.mongo.collections import JOURNAL, LANES
 from worker.operate.access import Access
 from worker.operate.errors import NoAnswer, WrongRequest
-from worker.records import SIGNATURE_HEADER
+from worker.records import OF_ORDER, SIGNATURE_HEADER
 
 ANSWER_SECONDS = 30.0
 ANSWER_SECONDS_MAX = 600.0
@@ -91,7 +91,7 @@ class Orders:
         batches = Batches(self.producer)
         ids = []
         for place, order in orders:
-            order_id = f"~order:{new_id()}"
+            order_id = f"{OF_ORDER}{new_id()}"
             cause = CommandMessage(order_id, place.subject, place.partner, order)
             value = cloud_event(order, order_id, place.subject, place.partner, cause, to_milliseconds(utc_now()))
             if len(value) > COMMAND_BYTES_MAX:

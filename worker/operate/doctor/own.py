@@ -1,9 +1,11 @@
 """What this process was given: is it what the workers have?"""
 
 from contracts.topics import TopicName
+from worker.mongo.format_in_use import FORMAT, FormatInUse
 from worker.operate.doctor.look import Look, sealed, topology
 from worker.operate.doctor.report import Finding, Says, count
 from worker.policy_file import SETTING, load_policy
+from worker.release import version
 from worker.settings import SettingsError
 
 
@@ -56,3 +58,13 @@ async def secret(look: Look, says: Says) -> list[Finding]:
             )
         ]
     return [says.ok(f"it matches the seals of {count(matching, 'record')}", matching=matching)]
+
+
+async def release(look: Look, says: Says) -> list[Finding]:
+    """Is this release as late as the latest that has written here?"""
+    number = await FormatInUse(look.access.client, look.access.settings.mongo_database).number()
+    numbers = {"release": version(), "format": FORMAT, "in_use": number}
+    if number > FORMAT:
+        text = f"a later release has written here, in format {number}; this one ({version()}) knows {FORMAT}"
+        return [says.problem(text, "Use the workers' release: this one may not read what is there.", **numbers)]
+    return [says.ok(f"release {version()}, format {FORMAT}", **numbers)]

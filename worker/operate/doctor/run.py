@@ -36,6 +36,7 @@ CHECKS = (
     Check("mongodb", (), database.replica_set),
     Check("workers", (KAFKA,), flow.workers),
     Check("settings", (), own.settings),
+    Check("release", (MONGO,), own.release),
     Check("indexes", (MONGO,), database.indexes),
     Check("topics", (KAFKA,), cluster.promises),
     Check("retention", (KAFKA,), cluster.retention),

@@ -20,6 +20,7 @@ from worker.mongo.store import (
     Changes,
     LaneDocument,
     Store,
+    Unread,
     document_of,
 )
 from worker.secrets import Secrets
@@ -197,7 +198,7 @@ class Foreseen(Store):
 
     async def _know(
         self, session: Any, kind: type[D], ids: set[str | None], others: Mapping[str, set[str]] = NONE
-    ) -> dict[str, D]:
+    ) -> dict[str, D | Unread]:
         wanted = {key for key in ids if key}
         found = await super()._documents(session, kind, wanted, others)
         self._known[COLLECTION_OF[kind]] = {**dict.fromkeys(wanted), **found}
@@ -213,7 +214,7 @@ class Foreseen(Store):
     @override
     async def _documents(
         self, session: Any, kind: type[D], ids: set[str], others: Mapping[str, set[str]] = NONE
-    ) -> dict[str, D]:
+    ) -> dict[str, D | Unread]:
         name = COLLECTION_OF[kind]
         known, offers = self._known[name], others.get("open_keys", set())
         if ids <= known.keys() and offers <= self._known_offers:
