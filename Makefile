@@ -21,7 +21,7 @@ ARGS ?=
 SERVERS = if [ -z "$${KAFKA_BOOTSTRAP:-}$${MONGO_URL:-}" ]; then \
 	exports=$$($(PY) -m worker.servers up); eval "$$exports"; fi
 
-.PHONY: help setup check fix test demo bench backlog sweeps plots up down run schemas mutation requirements lock chaos chaos-controls
+.PHONY: help setup check fix test demo bench backlog sweeps plots up down run schemas freeze mutation requirements lock chaos chaos-controls
 
 help: ## This table
 	awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ schemas: setup ## Write the JSON Schemas, examples, and the pages of states, pol
 	$(PY) -m tests.states
 	$(PY) -m tests.policy_page
 	$(PY) -m tests.refusals_page
+
+freeze: setup ## Freeze what this release reads and says, once its number is in pyproject.toml
+	$(PY) -m tests.released
 
 mutation: setup ## Break one guard after another: do the tests notice? (EVERY=10 tries each tenth)
 	$(PY) -m tests.mutation

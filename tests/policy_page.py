@@ -18,7 +18,8 @@ What the rules leave open, or the source documents say in two ways (C1 to C12), 
 {"version": "2026-07", "notice_days": 14, "consent_of_other_side": {"referral": ["customer"]}}
 ```
 
-- `version` must be there, and not be `"1"`, which is the defaults' own; without it the start ends with exit code 2.
+- `version` must be there, and neither be `"1"` nor begin with `defaults`, which are the defaults' own; else the start
+  ends with exit code 2.
 - Any other field that is not named keeps its default; of a map (`{...}`) each key that is not named keeps its default.
 - The file is read and checked at the start; a field that does not exist, or a value that cannot be, ends the start with
   exit code 2 and a line that says which. Change it by a rolling restart, with a new `version`.

@@ -14,6 +14,8 @@ from handlers.policy import Policy
 from worker.settings import SettingsError
 
 SETTING = "PARTNERSHIP_POLICY_FILE"
+OF_DEFAULTS = "defaults"
+"""How the version of other defaults in a later release begins, so that it is nobody's already (decision 0016)."""
 
 
 def load_policy(path: Path | None) -> Policy:
@@ -60,7 +62,9 @@ def _version(given: dict[str, Any]) -> list[str]:
     version = given.get("version")
     if version is None:
         return ["version: is missing; give this policy a name of its own, and another one with each change"]
-    return ["version: 1 is the defaults' own; choose another one"] if version == Policy().version else []
+    if version == Policy().version or str(version).startswith(OF_DEFAULTS):
+        return [f"version: {version} is the defaults' own; choose another one"]
+    return []
 
 
 def _over(known: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def test_what_a_file_does_not_name_keeps_its_default_also_in_maps(tmp_path: Path
         ("[]", "must hold one JSON object"),
         ("{}", "version: is missing"),
         ('{"version": "1"}', "version: 1 is the defaults' own"),
+        ('{"version": "defaults-2"}', "version: defaults-2 is the defaults' own"),
         ('{"version": "2", "notice_day": 3}', "notice_day: there is no such field; did you mean notice_days?"),
         ('{"version": "2", "notice_days": -1}', "notice_days: Input should be greater than or equal to 0"),
         ('{"version": "2", "silence": {"partner": "shrugs"}}', "silence.partner: Input should be 'approves'"),
