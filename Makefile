@@ -84,12 +84,13 @@ down: setup ## Stop what `make up` started; its data stays in .local/
 run: setup ## Run the worker on KAFKA_BOOTSTRAP and MONGO_URL, or on the servers of `make up`
 	$(SERVERS); exec $(BIN)/partnership-worker run
 
-schemas: setup ## Write the JSON Schemas, examples, and the pages of states, policy and refusals anew
+schemas: setup ## Write the JSON Schemas, examples, and the pages of states, policy, commands, refusals
 	$(PY) -m contracts.schemas
 	$(PY) -m tests.examples
 	$(PY) -m tests.states
 	$(PY) -m tests.policy_page
 	$(PY) -m tests.refusals_page
+	$(PY) -m tests.commands_page
 
 freeze: setup ## Freeze what this release reads and says, once its number is in pyproject.toml
 	$(PY) -m tests.released

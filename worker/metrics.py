@@ -1,8 +1,17 @@
 """What the worker counts and measures, for Prometheus. No ids of parties in labels."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Info, ProcessCollector
+
+from worker.failures import Fate
+from worker.journal import Outcome
+from worker.release import version
 
 SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 15)
+OUTCOMES = (*Outcome, "repeated", "without_effect")
+FATES = (Fate.REOPEN, Fate.YIELD, Fate.HALVE)
+"""Those of a lane that starts again."""
+
+PLACES = ("intake", "lane")
 
 
 class Metrics:
@@ -28,6 +37,17 @@ class Metrics:
         self.ready = Gauge("ready", "1 while the worker is ready", registry=self.registry)
         self.lanes = Gauge("lanes", "Lanes of this worker by state", ["state"], registry=self.registry)
         self.waiting = Gauge("lane_waiting_records", "Records that arrived and are not decided", registry=self.registry)
+        self.release = Info("release", "Which release this worker is", registry=self.registry)
+        self.release.info({"version": version()})
+        ProcessCollector(registry=self.registry)
+        # From 0 on: of a series that begins with 1, as the first dead letter would, Prometheus sees no increase.
+        for counter, labels in (
+            (self.outcomes, OUTCOMES),
+            (self.reopened, [fate.name for fate in FATES]),
+            (self.gaps, PLACES),
+        ):
+            for label in labels:
+                counter.labels(label)
 
     def batch(self, outcomes: dict[str, int], store_seconds: float, publish_seconds: float) -> None:
         """Count a batch that is published."""
