@@ -33,7 +33,10 @@ REMEDIES: dict[BlockItem, Remedy] = {
     "PARTNER_SUPPORT_PLAN_ACTIVE": Remedy("Unsubscribe from the partner support plan.", "customer"),
     "CURRENCY_NOT_SET": Remedy("Set the currency in the account center.", "customer"),
     "SPECIAL_COMMERCE_CONTRACT": Remedy("Settle the special commerce contract with the partner offline.", "customer"),
-    "SETTLEMENTS_OUTSTANDING": Remedy("Complete all outstanding settlements.", "customer, partner"),
+    "SETTLEMENTS_OUTSTANDING": Remedy(
+        "Complete all outstanding settlements, and the final bill of a former end.",
+        "customer, partner, system, support",
+    ),
     "MIGRATION_PLAN_MISSING": Remedy("Give the data migration plan with the request.", "partner"),
     "ALTERNATIVE_SERVICE_MISSING": Remedy("Arrange the alternative service and name it in the request.", "partner"),
     "ACCOUNT_FROZEN": Remedy("Have the account unfrozen.", "customer, platform"),

@@ -167,7 +167,9 @@ EXPLANATIONS: dict[RejectionCode, Explanation] = {
         CHANGED,
     ),
     RejectionCode.SWITCH_CONFIRMATION_REQUIRED: Explanation(
-        "Accepting would end the partnership with the current partner.", "Confirm the switch explicitly.", CHANGED
+        "Accepting would end the partnership with the current partner.",
+        "Confirm the switch explicitly, and name the partner that is left.",
+        CHANGED,
     ),
     RejectionCode.SWITCH_IN_PROGRESS: Explanation(
         "A switch between two partners is under way.", "Wait until it is done and try again.", AS_IT_IS

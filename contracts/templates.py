@@ -67,13 +67,17 @@ TemplateName = Literal[
 ]
 
 ALWAYS_GIVEN = ("partner_name", "company_name")
-WARNED = ("warning_version", "retention_days", "refund", "bill_confirmation_days", "cycle_starts_at", "cycle_ends_at")
+WARNED = (
+    *("warning_version", "retention_days", "refund", "bill_confirmation_days", "reactivation_fee"),
+    *("cycle_starts_at", "cycle_ends_at"),
+)
 """What the texts of contracts/warnings.py are filled in with, for who has to read them; the cycle where it is known."""
 TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(TemplateName), ()) | {
     "invitation": ("expires_at", "token"),
     "invitation_reminder": ("expires_at", "token"),
     "invitation_declined": ("reason",),
     "invitation_cancelled": ("reason",),
+    "partnership_bound": ("agreement_ends_at",),
     "partnership_suspended": ("reason",),
     "agreement_updated": ("agreement_ends_at",),
     "switch_aborted": ("items",),
@@ -86,21 +90,25 @@ TEMPLATES: dict[TemplateName, tuple[str, ...]] = dict.fromkeys(get_args(Template
     "termination_blocked": ("items",),
     "termination_warnings": WARNED,
     "verification_code": ("expires_at", "token"),
-    "verification_code_failed": ("attempts_left",),
+    "verification_code_failed": ("attempts_left", "locked_until"),
     "termination_submitted": ("by", "category", "ends_at"),
-    "termination_decision_requested": ("by", "category", "reason", "ends_at", "decide_by", *WARNED),
+    "termination_decision_requested": (
+        *("by", "category", "reason", "migration_plan", "alternative_service", "ends_at", "decide_by"),
+        *WARNED,
+    ),
     "termination_escalated": ("cause",),
-    "termination_approved": ("by", "category", "basis", "ends_at"),
+    "termination_approved": ("by", "category", "reason", "basis", "ends_at", *WARNED),
     "termination_rejected": ("by", "category", "reason"),
     "termination_withdrawn": ("by", "category"),
     "termination_stalled": ("by", "category", "items"),
     "block_waived": ("item",),
-    "partnership_terminated": ("by", "category", "billing_mode", "retained_until"),
-    "closing_step_failed": ("step",),
+    "partnership_terminated": ("by", "category", "reason", "billing_mode", "retained_until"),
+    "closing_step_failed": ("step", "reason"),
     "closing_stalled": ("steps",),
     "final_bill_recorded": ("amount", "currency", "confirm_by"),
     "final_bill_waived": (),
-    "dispute_resolved": ("amount", "currency", "confirm_by"),
+    "final_bill_disputed": ("amount", "currency", "reason"),
+    "dispute_resolved": ("amount", "currency", "confirm_by", "reason"),
     "refund_requested": ("amount", "currency"),
     "data_exported": ("location",),
     "reactivation_requested": ("by", "answer_by"),

@@ -10,6 +10,7 @@ from contracts.events.partnership import Why
 from contracts.events.termination import TerminationDetails
 from contracts.message import SYSTEM, Party
 from contracts.rejections import RejectionCode
+from handlers.admission import version
 from handlers.blocks import blocked, blocks, limit_reached
 from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import Customer, Live
@@ -26,7 +27,7 @@ from handlers.guards import (
 from handlers.invitation import expired_by, place_given_back
 from handlers.scene import Scene
 from handlers.states import Invited
-from handlers.switching import bound, switch_counts, switch_rules
+from handlers.switching import bound, can_leave, consequences, switch_counts, switch_rules
 
 
 def accept(scene: Scene, command: AcceptInvitation) -> Decision:  # noqa: PLR0911 - a line for each rule
@@ -61,6 +62,8 @@ def _not_ready(scene: Scene, command: AcceptInvitation, state: Invited) -> Rejec
         return not_the_turn_of(by)
     if state.stage not in ("verified", "switch_prompted"):
         return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"stage": state.stage})
+    if scene.partnership.modified and command.expected_version is None:  # R26: what is accepted is what was seen
+        return Rejected(RejectionCode.VERSION_CONFLICT, {"current_version": version(scene.partnership)})
     current = scene.policy.consent_version
     if command.consent_version != current or state.consent_version not in (None, current):
         return Rejected(RejectionCode.CONSENT_VERSION_STALE, {"current": current, "of_offer": state.consent_version})
@@ -82,22 +85,29 @@ def _for_eyes_of(party: Party, refusal: Rejected) -> Rejected:
 
 
 def _confirmed(command: AcceptInvitation, state: Invited, live: Live) -> bool:
-    """R24, R26: by the customer alone, as it accepts; or as it made the offer, if it is still with that partner."""
+    """R24, R26: by the customer alone, as it accepts or as it made the offer; and to leave the partner that it has now.
+
+    It may have come to another one since it was prompted: it says whom it knows that it leaves.
+    """
+    leaves = state.switch_from_partner_id
     if command.actor.kind is Party.CUSTOMER:
-        return command.switch_confirmed
-    return state.switch_from_partner_id == live.partner_id
+        leaves = (command.switch_from_partner_id or leaves) if command.switch_confirmed else None
+    return leaves == live.partner_id
 
 
 def _may_not_switch(scene: Scene, customer: Customer, live: Live, *, confirmed: bool) -> Rejected | None:
     """R24, R26, C1, C3: the policy, the confirmation, the request limit, and what blocks the old side."""
     policy = scene.policy
     own = live.partner_id == scene.partner.id
-    if own and not policy.own_customers_may_be_invited:
-        return Rejected(RejectionCode.ALREADY_BOUND_TO_YOU, {"partnership_id": live.partnership_id})
-    if not (own or (policy.bound_customers_may_be_invited and policy.switch_waives_consent_and_notice)):
+    if not can_leave(policy, live, scene.partner.id):
+        if own:
+            return Rejected(RejectionCode.ALREADY_BOUND_TO_YOU, {"partnership_id": live.partnership_id})
         return Rejected(RejectionCode.CUSTOMER_ALREADY_BOUND, {"end_first": live.partnership_id})
     if not confirmed:
-        return Rejected(RejectionCode.SWITCH_CONFIRMATION_REQUIRED, {"from_partner_id": live.partner_id})
+        return Rejected(
+            RejectionCode.SWITCH_CONFIRMATION_REQUIRED,
+            {"from_partner_id": live.partner_id, "consequences": list(consequences(scene, live))},
+        )
     if own:
         return None
     limit = limit_reached(customer, "customer", live.partner_id, scene.platform_policy, scene.now)

@@ -64,13 +64,15 @@ def _state_of(partnership: Partnership, step: StepName) -> StepState | None:
     return state.steps.get(step) if isinstance(state, Terminated) else None
 
 
-def _not_yet(scene: Scene, command: RecordClosingStep) -> Rejected | None:
+def _not_yet(scene: Scene, command: RecordClosingStep) -> Rejected | None:  # noqa: PLR0911 - a line for each case
     """Under a legal hold nothing is destroyed; the bill is done when it is confirmed, and not waived in a dispute."""
     match command.step, command.outcome:
         case "data", "done" if scene.partnership.legal_hold:
             return Rejected(RejectionCode.LEGAL_HOLD, {"step": command.step})
         case "final_bill", "done":
             return Rejected(RejectionCode.NOT_AUTHORIZED, {"use": "RecordFinalBill"})
+        case "final_bill", "failed" if (bill := scene.partnership.bill) and bill.state in ("recorded", "disputed"):
+            return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"step": command.step, "bill": bill.state})
         case "final_bill", "waived" if is_disputed(scene.partnership.bill):
             return Rejected(RejectionCode.DISPUTE_OPEN, {"step": command.step})
         case "final_bill", "waived" if (bill := scene.partnership.bill) is not None and bill.amount < 0:

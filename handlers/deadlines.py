@@ -87,6 +87,7 @@ def _of_state(partnership: Partnership, state: State) -> Pending:  # noqa: C901,
             yield "recheck", state.recheck_at
             if not state.escalated:
                 yield "stalled_too_long", state.escalate_at
+            yield from _of_activation(state.before)
         case Terminated():
             yield from _of_closing(partnership, state)
         case _:
@@ -99,9 +100,13 @@ def _of_offer(state: Invited) -> Pending:
         yield "invitation_reminder", state.expires_at - timedelta(days=state.rules.reminder_days[state.reminders])
 
 
-def _of_bond(partnership: Partnership, bond: Bond) -> Pending:
+def _of_activation(bond: Bond) -> Pending:
     if bond.activation_due_at is not None:
         yield "activation", bond.activation_due_at
+
+
+def _of_bond(partnership: Partnership, bond: Bond) -> Pending:
+    yield from _of_activation(bond)
     if partnership.agreement_ends_at is not None:
         yield "agreement_end", partnership.agreement_ends_at
 

@@ -140,8 +140,9 @@ class Customer(Document):
         return self.partners_submissions.get(partner_id, ()) if by == "partner" else self.submissions
 
     def cycle_at(self, now: datetime) -> BillingCycle | None:
-        """The billing cycle (R101), unless the one that was reported is over."""
-        return self.billing_cycle if self.billing_cycle and now < self.billing_cycle.ends_at else None
+        """The billing cycle (R101), unless the one that was reported is over, or has not begun."""
+        cycle = self.billing_cycle
+        return cycle if cycle and cycle.starts_at <= now < cycle.ends_at else None
 
     def fact(self, name: FactName, partner_id: str | None = None) -> Fact | None:
         """What was reported last."""

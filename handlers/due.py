@@ -117,7 +117,9 @@ def _reactivation(scene: Scene) -> Decision:
     state = scene.partnership.state
     if not isinstance(state, Terminated):
         return NOTHING
-    return Accepted((ReactivationLapsed(**scene.ids, stage=state.stage),))
+    asked = state.reactivation
+    lapsed = ReactivationLapsed(**scene.ids, stage=state.stage, fee_reference=asked.fee_reference if asked else None)
+    return Accepted((lapsed,))
 
 
 DUE: dict[DeadlineKind, Callable[[Scene], Decision]] = {

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import cast
+from typing import Any, cast, get_args
 
 from contracts.commands.facts import RegisterPartner, ReportCustomerStanding, ReportPartnerStanding, UpdateAgreement
 from contracts.commands.internal import ApplyAgreement, RecheckTermination, SpreadAgreement
@@ -29,6 +29,11 @@ from handlers.ending import agreement_updated, is_renewed, renewed
 from handlers.guards import no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
+
+REPORTED: tuple[PartnerFactName, ...] = tuple(
+    name for name in get_args(PartnerFactName) if name in ReportPartnerStanding.model_fields
+)
+"""What a report about a partner can say."""
 
 
 def not_ahead(command: Command, now: datetime) -> Command:
@@ -57,30 +62,32 @@ def register_partner(documents: Documents, message: CommandMessage, command: Reg
 
 
 def report_partner_standing(documents: Documents, message: CommandMessage, command: ReportPartnerStanding) -> Decision:
-    """R3, R4: status, negative records and quota limit, each as of its own time."""
+    """R3, R4: status, negative records, quota limit, and how to write to it, each as of its own time."""
     partner = documents.partner
     if partner is None or message.subject != message.partner_id:
         return Rejected(RejectionCode.NOT_FOUND, {"partner_id": message.subject})
-    given: dict[PartnerFactName, str | int | None] = {
-        "status": command.status,
-        "negative_records": command.negative_records,
-        "quota_limit": command.quota_limit,
+    given: dict[PartnerFactName, Any] = {
+        name: value for name in REPORTED if (value := getattr(command, name)) is not None
     }
-    reported = tuple(name for name, value in given.items() if value is not None)
-    recorded = tuple(name for name in reported if _is_news(partner.reported.get(name), command.as_of))
+    news = {name: value for name, value in given.items() if _is_news(partner.reported.get(name), command.as_of)}
+    contact = PartnerContact(
+        name=news.get("name", partner.contact.name),
+        contact_email=news.get("contact_email", partner.contact.contact_email),
+    )
     standing = PartnerStandingRecorded(
         partner_id=partner.id,
         as_of=command.as_of,
-        status=command.status if command.status and "status" in recorded else partner.status,
-        negative_records=(command.negative_records or 0)
-        if "negative_records" in recorded
-        else partner.negative_records,
-        recorded=recorded,
-        superseded=tuple(name for name in reported if name not in recorded),
+        status=news.get("status", partner.status),
+        negative_records=news.get("negative_records", partner.negative_records),
+        language=news.get("language"),
+        recorded=tuple(news),
+        superseded=tuple(name for name in given if name not in news),
+        private=contact if contact != partner.contact else None,
     )
-    if command.quota_limit is None or "quota_limit" not in recorded or command.quota_limit == partner.quota.limit:
+    limit = news.get("quota_limit", partner.quota.limit)
+    if limit == partner.quota.limit:
         return Accepted((standing,))
-    return Accepted((standing, quota_updated(partner, "limit_changed").but(limit=command.quota_limit)))
+    return Accepted((standing, quota_updated(partner, "limit_changed").but(limit=limit)))
 
 
 def update_agreement(documents: Documents, message: CommandMessage, command: UpdateAgreement) -> Decision:

@@ -103,7 +103,8 @@ def _verified(partnership: Partnership, event: IdentityVerified, _: datetime) ->
 
 
 def _prompted(partnership: Partnership, event: SwitchPrompted, _: datetime) -> Fields:
-    return {"state": state_of(partnership, Invited).but(stage=event.stage)}
+    state = state_of(partnership, Invited)
+    return {"state": state.but(stage=event.stage, switch_from_partner_id=event.from_partner_id)}
 
 
 def _accepted(partnership: Partnership, __: InvitationAccepted, ___: datetime) -> Fields:

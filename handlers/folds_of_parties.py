@@ -48,6 +48,8 @@ def _standing(partner: Partner, event: PartnerStandingRecorded) -> dict[str, Any
     return {
         "status": event.status,
         "negative_records": event.negative_records,
+        "contact": event.private or partner.contact,
+        "language": event.language or partner.language,
         "reported": partner.reported | dict.fromkeys(event.recorded, event.as_of),
     }
 

@@ -42,6 +42,12 @@ def no_reason(reason: str | None, characters_min: int = 1) -> Rejected | None:
     return Rejected(RejectionCode.REASON_REQUIRED, {"characters_min": characters_min})
 
 
+def is_email(text: str) -> bool:
+    """Whether it can be one (R11); whether anybody reads it, delivery shows."""
+    name, at, domain = text.strip().rpartition("@")
+    return bool(name and at and domain) and not any(character.isspace() for character in name + domain)
+
+
 def not_the_turn_of(side: Side) -> Rejected:
     """It is the other side that acts now."""
     return Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": other_side(side)})

@@ -4,7 +4,6 @@ from contracts.base import to_milliseconds
 from contracts.commands.invitation import OpenInvitation, RecordIdentityVerification
 from contracts.events.facts import QuotaUpdated
 from contracts.events.invitation import (
-    CONSEQUENCES,
     Identity,
     IdentityVerificationFailed,
     IdentityVerified,
@@ -18,7 +17,7 @@ from handlers.decision import Accepted, Decision, Rejected
 from handlers.guards import not_allowed, quota_updated
 from handlers.scene import Ids, Scene
 from handlers.states import Invited
-from handlers.switching import switch_counts
+from handlers.switching import can_leave, consequences
 from handlers.tokens import INVITATION
 
 
@@ -48,16 +47,16 @@ def record_identity_verification(scene: Scene, command: RecordIdentityVerificati
         return refusal
     customer_id, live = command.customer_id, scene.customer.live if scene.customer else None
     ids = Ids(partner_id=scene.partner.id, customer_id=customer_id)
-    elsewhere = live if live is not None and live.partner_id != scene.partner.id else None
+    elsewhere = live is not None and live.partner_id != scene.partner.id
     verified = IdentityVerified(**ids, private=_identity(command))
-    checked = PartnershipStatusChecked(**ids, bound_elsewhere=elsewhere is not None)
-    if elsewhere is None:
+    checked = PartnershipStatusChecked(**ids, bound_elsewhere=elsewhere)
+    if live is None or not can_leave(scene.policy, live, scene.partner.id):
         return Accepted((verified, checked))
     prompted = SwitchPrompted(
         **ids,
-        from_partnership_id=elsewhere.partnership_id,
-        from_partner_id=elsewhere.partner_id,
-        consequences=CONSEQUENCES if switch_counts(scene) else CONSEQUENCES[:-1],
+        from_partnership_id=live.partnership_id,
+        from_partner_id=live.partner_id,
+        consequences=consequences(scene, live),
     )
     return Accepted((verified, checked, prompted))
 

@@ -16,8 +16,9 @@ from contracts.rejections import RejectionCode
 from contracts.terms import Side, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Modification
-from handlers.guards import in_days, no_reason, not_allowed, not_the_turn_of, own_side
+from handlers.guards import in_days, is_email, no_reason, not_allowed, not_the_turn_of, own_side
 from handlers.invitation import expired_by
+from handlers.offering import REQUIRED
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Invited, Suspended
 
@@ -29,12 +30,12 @@ def update_customer_info(scene: Scene, command: UpdateCustomerInfo) -> Decision:
         return not_allowed(scene.partnership)
     if side == "customer":
         return _propose(scene, command.changes, side)
+    if refusal := _unusable(command.changes):
+        return refusal
     fields = tuple(command.changes.given)
     outside = [name for name in fields if name not in scene.policy.upkeep_fields]
     if outside:
         return Rejected(RejectionCode.NOT_AUTHORIZED, {"fields": outside, "use": "ProposeModification"})
-    if not fields:
-        return _nothing_changed()
     return Accepted((CustomerInfoUpdated(**scene.standing, fields=fields, private=command.changes),))
 
 
@@ -52,9 +53,9 @@ def _propose(scene: Scene, changes: Changes, side: Side) -> Decision:
     if (open_one := scene.partnership.modification) is not None:
         turn = other_side(open_one.by)
         return Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": turn, "answer_with": "AnswerModification"})
+    if refusal := _unusable(changes):
+        return refusal
     fields = tuple(changes.given)
-    if not fields:
-        return _nothing_changed()
     if _counts_at_once(scene, side, fields):
         return Accepted((ModificationApplied(**scene.standing, by=side, fields=fields, private=changes),))
     proposed = ModificationProposed(
@@ -85,8 +86,14 @@ def _counts_at_once(scene: Scene, side: Side, fields: tuple[str, ...]) -> bool:
     return side == "partner" and set(fields) <= set(scene.policy.upkeep_fields)
 
 
-def _nothing_changed() -> Rejected:
-    return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": ["changes"]})
+def _unusable(changes: Changes) -> Rejected | None:
+    """Something changes, and what an offer needs stays there (R10 to R15)."""
+    given = changes.given
+    missing = [name for name, value in given.items() if name in REQUIRED and not value.strip()]
+    malformed = [] if changes.email is None or "email" in missing or is_email(changes.email) else ["email"]
+    if missing or malformed:
+        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
+    return None if given else Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": ["changes"]})
 
 
 def answer(scene: Scene, command: AnswerModification) -> Decision:
@@ -137,12 +144,12 @@ def _decline(scene: Scene, command: AnswerModification, modification: Modificati
 
 
 def _counter(scene: Scene, command: AnswerModification, side: Side) -> Decision:
-    fields = tuple(command.changes.given)
-    if not fields:
-        return _nothing_changed()
     state = scene.partnership.state
     if isinstance(state, Invited) and (refusal := _not_of_an_offer(scene, state, command.changes)):
         return refusal
+    if refusal := _unusable(command.changes):
+        return refusal
+    fields = tuple(command.changes.given)
     countered = ModificationCountered(
         **scene.standing,
         id=scene.message.id,

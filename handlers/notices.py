@@ -306,13 +306,13 @@ GIVEN = {
 def _known(partnership: Partnership, customer: Customer | None, now: datetime) -> dict[str, Any]:
     """What a text may need that its event does not say."""
     state, bill = partnership.state, partnership.bill
-    known: dict[str, Any] = {"currency": bill.currency} if bill else {}
+    known: dict[str, Any] = {"amount": bill.amount, "currency": bill.currency} if bill else {}
     if isinstance(state, Invited):
         known["expires_at"] = state.expires_at
     if isinstance(state, Ending):
         case = state.case
-        known |= {**case.rules.__dict__, "by": case.by, "category": case.category, "ends_at": case.ends_at}
-        known["reason"] = case.details.reason
+        known |= {**case.rules.__dict__, **case.details.__dict__}
+        known |= {"by": case.by, "category": case.category, "ends_at": case.ends_at}
     cycle = customer.cycle_at(now) if customer else None
     return known | {"cycle_starts_at": cycle.starts_at, "cycle_ends_at": cycle.ends_at} if cycle else known
 
@@ -322,4 +322,6 @@ def _text(value: object) -> str:
         return ""
     if isinstance(value, datetime):
         return to_milliseconds(value)
+    if isinstance(value, bool):
+        return str(value).lower()
     return ", ".join(value) if isinstance(value, tuple) else str(value)

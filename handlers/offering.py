@@ -16,6 +16,7 @@ from handlers.decision import Accepted, Context, Decision, Rejected
 from handlers.documents import Customer, Documents, Partner
 from handlers.guards import (
     in_days,
+    is_email,
     no_reason,
     no_room,
     not_allowed,
@@ -131,15 +132,10 @@ def _details(command: InviteCustomer) -> OfferDetails:
 def _incomplete(command: InviteCustomer) -> Rejected | None:
     """R15: everything is gathered before the invitation is submitted."""
     missing = [name for name in REQUIRED if not (getattr(command, name) or "").strip()]
-    malformed = [] if "email" in missing or _is_email(command.email or "") else ["email"]
+    malformed = [] if "email" in missing or is_email(command.email or "") else ["email"]
     if missing or malformed:
         return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
     return None
-
-
-def _is_email(text: str) -> bool:
-    name, at, domain = text.strip().rpartition("@")
-    return bool(name and at and domain) and not any(character.isspace() for character in name + domain)
 
 
 def _unofficial(command: InviteCustomer, policy: Policy, by: Side) -> Rejected | None:
@@ -183,7 +179,8 @@ def resend(scene: Scene, command: ResendInvitation) -> Decision:  # noqa: PLR091
         return refusal
     if state.links > state.rules.resends_max:
         return Rejected(RejectionCode.RESEND_LIMIT, {"resends_max": state.rules.resends_max})
-    if command.channel is not None and (refusal := _not_official(command.channel, scene.policy)):
+    # Also the way of before, which may be none any more.
+    if refusal := _not_official(command.channel or scene.partnership.offer.channel, scene.policy):
         return refusal
     stage = "sent" if state.stage == "opened" else state.stage
     resent = InvitationResent(

@@ -134,7 +134,7 @@ class Policy(Contract):
     requests_counted: Literal["submitted", "effective"] = "submitted"
     """R62, C4: `effective`: rejected and withdrawn ones do not count."""
     facts_hours_max: Annotated[int, Field(ge=1, le=8784)] = 24
-    """An older fact is not known."""
+    """For what stands in the way of an end an older fact is not known."""
     checks: dict[Model, dict[Side, tuple[BlockItem, ...]]] = CHECKS
     """C6: what stands in the way, by model and by who asks."""
     plans_of: Sides = ("partner",)

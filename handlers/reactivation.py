@@ -13,6 +13,7 @@ from contracts.events.closing import (
     ReactivationRequested,
 )
 from contracts.events.partnership import Why
+from contracts.events.upkeep import PermissionsConfigured
 from contracts.message import Event, Party
 from contracts.rejections import RejectionCode
 from contracts.terms import Initiator, other_side
@@ -71,7 +72,8 @@ def answer(scene: Scene, command: AnswerReactivation) -> Decision:  # noqa: PLR0
         return refusal
     if command.answer == "decline":
         why = Why(reason=command.reason or "")
-        return Accepted((ReactivationDeclined(**scene.ids, stage=state.stage, private=why),))
+        fee = state.reactivation.fee_reference
+        return Accepted((ReactivationDeclined(**scene.ids, stage=state.stage, fee_reference=fee, private=why),))
     if refusal := _outdated(scene, state.reactivation, customer, command, who):
         return refusal
     left = tuple(other for other in state.reactivation.awaiting if other != who)
@@ -151,4 +153,9 @@ def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[E
         to_partner_id=partner.id,
     )
     quota = quota_updated(partner, "partnership_reactivated", bound=+1)
-    return (reactivated, quota, billing, DataRestoreRequested(**scene.ids))
+    permissions = scene.partnership.permissions
+    again = PermissionsConfigured(
+        **scene.ids, status=reactivated.status, stage=reactivated.stage, permissions=permissions
+    )
+    # R33: whoever took them back at the end applies them again.
+    return (reactivated, quota, billing, DataRestoreRequested(**scene.ids), *((again,) if permissions else ()))

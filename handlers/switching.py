@@ -15,12 +15,13 @@ from contracts.events.binding import (
     SwitchBlocked,
     SwitchCompleted,
 )
+from contracts.events.invitation import CONSEQUENCES, Consequence
 from contracts.events.partnership import Why
 from contracts.events.termination import Successor, TerminationDetails
 from contracts.message import SYSTEM, Event
 from contracts.terms import Model
 from handlers.decision import Accepted, Decision, Internal
-from handlers.documents import Customer, Switch
+from handlers.documents import Customer, Live, Switch
 from handlers.ending import End, ended
 from handlers.guards import quota_updated
 from handlers.policy import Policy
@@ -52,6 +53,20 @@ def bound(scene: Scene, customer: Customer, *, reserved: bool) -> tuple[Event, .
             to_partner_id=partner_id,
         ),
     )
+
+
+def can_leave(policy: Policy, live: Live, partner_id: str) -> bool:
+    """C1, C3: whether this partner's offer can take the place of the partnership that the customer is in."""
+    if live.partner_id == partner_id:
+        return policy.own_customers_may_be_invited
+    return policy.bound_customers_may_be_invited and policy.switch_waives_consent_and_notice
+
+
+def consequences(scene: Scene, live: Live) -> tuple[Consequence, ...]:
+    """R24: of accepting. Another agreement with the same partner moves no billing, and is nobody's request."""
+    if live.partner_id == scene.partner.id:
+        return CONSEQUENCES[:1]
+    return CONSEQUENCES if switch_counts(scene) else CONSEQUENCES[:-1]
 
 
 def end_for_switch(scene: Scene, command: EndForSwitch) -> Decision:

@@ -4,14 +4,14 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from contracts.base import Contract, Id, Moment, ShortText
+from contracts.base import Contract, EMail, Id, LongText, Moment, ShortText
 from contracts.business import Amount, BusinessPeriod, Currency
 from contracts.details import Changes
 from contracts.events.termination import BlockWaived
 from contracts.message import Actor, Event
 from contracts.registry import EVENTS
 from contracts.standing import BillingCycle
-from contracts.terms import Initiator, Model, OfferStatus, Purpose, Side, Stage, Status, other_side
+from contracts.terms import Category, Initiator, Model, OfferStatus, Purpose, Side, Stage, Status, other_side
 from handlers.actions import case_actions, tile_actions
 from handlers.documents import Customer, Partner, Partnership
 from handlers.policy import Policy
@@ -24,8 +24,10 @@ from handlers.states import (
     Invited,
     Purged,
     Stalled,
+    State,
     Suspended,
     Terminated,
+    cases_of,
 )
 from handlers.waiting import WaitingOn, waiting_on
 
@@ -70,6 +72,28 @@ class ContactsView(Contract):
     support_level: ShortText
 
 
+class OfferView(Contract):
+    """What was offered, for the two sides (R10 to R14), as it was modified since (R129)."""
+
+    contact_person: ShortText
+    email: EMail
+    phone: ShortText
+    requirements: LongText
+    estimated_volume: ShortText
+    terms: LongText
+
+
+class CaseView(Contract):
+    """A request to end it that is open: whose, why, and when it ends (R46, R47, R49); for the two sides."""
+
+    by: Initiator
+    category: Category
+    reason: LongText
+    migration_plan: LongText
+    alternative_service: LongText
+    ends_at: Moment
+
+
 class ModificationView(Contract):
     """What is proposed, by whom, and until when the other side answers (R129)."""
 
@@ -109,7 +133,9 @@ class PartnershipView(Contract):
     contacts: ContactsView
     permissions: tuple[ShortText, ...]
     business: tuple[BusinessPeriod, ...]
+    offer: OfferView | None
     modification: ModificationView | None
+    cases: tuple[CaseView, ...]
     draft: ShortText | None
     """How far one's own draft of a termination is."""
     blocked_by: tuple[str, ...]
@@ -120,7 +146,12 @@ class PartnershipView(Contract):
 
 
 def view(
-    partnership: Partnership, partner: Partner, customer: Customer | None, viewer: Viewer, policy: Policy
+    partnership: Partnership,
+    partner: Partner,
+    customer: Customer | None,
+    viewer: Viewer,
+    policy: Policy,
+    now: datetime,
 ) -> PartnershipView | None:
     """What this viewer sees; None where it is none of its business."""
     if not viewer.may_see(partnership):
@@ -148,11 +179,13 @@ def view(
         contacts=_contacts(partnership, partner),
         permissions=partnership.permissions,
         business=partnership.business,
+        offer=_offer(partnership, viewer),
         modification=_modification(partnership),
+        cases=_cases(state, viewer),
         draft=draft.stage if draft else None,
         blocked_by=state.items if isinstance(state, Stalled) else draft.items if draft else (),
         bill=_bill(partnership),
-        billing_cycle=customer.billing_cycle if customer and isinstance(state, Active | Suspended | Ending) else None,
+        billing_cycle=customer.cycle_at(now) if customer and isinstance(state, Active | Suspended | Ending) else None,
         waiting_on=waiting_on(partnership, partner, viewer.kind, policy),
     )
 
@@ -183,6 +216,40 @@ def _contacts(partnership: Partnership, partner: Partner) -> ContactsView:
         management_team=contacts.management_team or agreement.management_team,
         support_contact=contacts.support_contact or agreement.support_contact,
         support_level=contacts.support_level,
+    )
+
+
+def _offer(partnership: Partnership, viewer: Viewer) -> OfferView | None:
+    """Who came in by the link and is not known yet sees what it is asked for, and not whom the partner wrote to."""
+    if viewer.kind == "platform" or isinstance(partnership.state, Purged):
+        return None
+    offer = partnership.offer
+    if viewer.kind == "customer" and not partnership.linked:
+        offer = offer.but(contact_person="", email="", phone="")
+    return OfferView(
+        contact_person=offer.contact_person,
+        email=offer.email,
+        phone=offer.phone,
+        requirements=offer.requirements,
+        estimated_volume=offer.estimated_volume,
+        terms=offer.terms,
+    )
+
+
+def _cases(state: State, viewer: Viewer) -> tuple[CaseView, ...]:
+    """The earliest first. Where both sides ask, each request has its own (R113)."""
+    if viewer.kind == "platform" or not isinstance(state, Ending):
+        return ()
+    return tuple(
+        CaseView(
+            by=case.by,
+            category=case.category,
+            reason=case.details.reason,
+            migration_plan=case.details.migration_plan,
+            alternative_service=case.details.alternative_service,
+            ends_at=case.ends_at,
+        )
+        for case in sorted(cases_of(state), key=lambda case: case.ends_at)
     )
 
 

@@ -167,7 +167,8 @@ class Redactor:
             count += 1
             if len(operations) >= AT_ONCE:
                 await self._write(operations)
-        await self._write(operations)
+        if operations:
+            await self._write(operations)
         return complete, count
 
     async def _traces(self, purge: _Purge) -> list[dict[str, Any]]:
@@ -196,10 +197,9 @@ class Redactor:
             yield page
 
     async def _write(self, operations: list[UpdateOne]) -> None:
-        if operations:
-            await self._db[JOURNAL].bulk_write(operations, ordered=False)
-            operations.clear()
-            await self._lease.is_held()
+        await self._db[JOURNAL].bulk_write(operations, ordered=False)
+        operations.clear()
+        await self._lease.is_held()
 
 
 def record_without_traces(record: dict[str, Any], secrets: Secrets, *, customer_gone: bool) -> dict[str, Any]:

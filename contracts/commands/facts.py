@@ -33,10 +33,14 @@ class ReportPartnerStanding(Command):
     status: PartnerStatus | None = None
     negative_records: Count | None = None
     quota_limit: Count | None = None
+    name: ShortText | None = None
+    contact_email: EMail | None = None
+    """Where notices go from now on (R29, R60)."""
+    language: Language | None = None
 
 
 class UpdateAgreement(Command):
-    """The partner's agreement as of `as_of`, whole (R41).
+    """The partner's agreement as of `as_of`, whole (R41): what it leaves out, also of the registration, is over.
 
     When it ends, what it decides instead of the policy, and whom customers find at the partner (R35, R117).
     """

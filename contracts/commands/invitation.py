@@ -69,6 +69,8 @@ class AcceptInvitation(Command):
 
     consent_version: ShortText | None = None
     switch_confirmed: bool = False
+    switch_from_partner_id: Id | None = None
+    """Whom the customer knows that it leaves; without it the partner that it was prompted about (R24, R26)."""
 
 
 class DeclineInvitation(Command):

@@ -100,14 +100,18 @@ class ReactivationDeclined(PartnershipEvent):
 
     status: Literal["terminated"] = "terminated"
     stage: ClosingStage
+    fee_reference: ShortText | None = None
+    """Of the fee that was paid for it (R111); it is to be given back."""
     private: Why | None = Field(default=None, exclude=True)
 
 
 class ReactivationLapsed(PartnershipEvent):
-    """Nobody answered before the retention ended."""
+    """Nobody answered in time."""
 
     status: Literal["terminated"] = "terminated"
     stage: ClosingStage
+    fee_reference: ShortText | None = None
+    """Of the fee that was paid for it (R111); it is to be given back."""
 
 
 class PartnershipReactivated(PartnershipEvent):

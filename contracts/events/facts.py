@@ -12,7 +12,7 @@ from contracts.standing import BillingCycle, Fact, FactName
 from contracts.terms import Language, PartnerStatus
 from contracts.topics import TopicName
 
-PartnerFactName = Literal["status", "negative_records", "quota_limit", "agreement"]
+PartnerFactName = Literal["status", "negative_records", "quota_limit", "agreement", "name", "contact_email", "language"]
 
 
 class PartnerContact(Contract):
@@ -45,8 +45,11 @@ class PartnerStandingRecorded(Event):
     as_of: Moment
     status: PartnerStatus
     negative_records: Count
+    language: Language | None = None
+    """Where it has changed."""
     recorded: tuple[PartnerFactName, ...]
     superseded: tuple[PartnerFactName, ...]
+    private: PartnerContact | None = Field(default=None, exclude=True)
 
 
 class AgreementContacts(Contract):

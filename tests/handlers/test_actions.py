@@ -17,6 +17,7 @@ from tests.story import (
     CLOSED,
     IN_NOTICE,
     INVITED,
+    NOON,
     OPENED,
     PENDING,
     PROMPTED,
@@ -136,14 +137,14 @@ def test_a_purged_card_has_no_name_although_the_customer_is_still_known() -> Non
     second = (registered("p2"), facts(partner="p2"), invite("p2"), opened("p2"), verified("p2"))
     story = given(*CLOSED, *second, later(days=30), reached("retention_end"))
     assert story.customer().legal_name
-    card = view(story.partnership(), story.partner(), story.customer(), Viewer("platform"), Policy())
+    card = view(story.partnership(), story.partner(), story.customer(), Viewer("platform"), Policy(), NOON)
     assert card is not None
     assert card.company_name == ""
-    other = view(story.partnership("p2"), story.partner("p2"), None, Viewer("platform"), Policy())
+    other = view(story.partnership("p2"), story.partner("p2"), None, Viewer("platform"), Policy(), NOON)
     assert other is not None
     assert other.company_name == "c1 Ltd", "from the offer, as long as nobody is verified"
     renamed = story.customer().but(legal_name="c1 Holding")
-    named = view(story.partnership("p2"), story.partner("p2"), renamed, Viewer("platform"), Policy())
+    named = view(story.partnership("p2"), story.partner("p2"), renamed, Viewer("platform"), Policy(), NOON)
     assert named is not None
     assert named.company_name == "c1 Holding"
 

@@ -145,7 +145,7 @@ def test_each_end_has_its_bill_and_says_what_it_takes_in() -> None:
 @pytest.mark.requirement("R105")
 def test_what_support_has_found_is_not_overwritten_and_a_dispute_is_seen_to_wait_for_it() -> None:
     story = given(*TERMINATED, bill(500), DISPUTE)
-    card = view(story.partnership(), story.partner(), story.customer(), Viewer("customer", "c1"), Policy())
+    card = view(story.partnership(), story.partner(), story.customer(), Viewer("customer", "c1"), Policy(), NOON)
     assert card is not None
     assert [(line.what, line.who) for line in card.waiting_on[:1]] == [("dispute", "support")]
     story.when(resolve(amount=400), bill(900, "USD")).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, bill="resolved")

@@ -245,7 +245,7 @@ def test_the_offers_maker_changes_it_at_once_and_the_other_side_proposes() -> No
 
 @pytest.mark.requirement("R25", "R129")
 def test_what_was_proposed_and_not_answered_is_off_the_table_with_the_acceptance() -> None:
-    story = given(*VERIFIED, by_customer(ProposeModification, changes=TERMS), accept())
+    story = given(*VERIFIED, by_customer(ProposeModification, changes=TERMS), accept(expected_version=5))
     assert story.partnership().modification is None
     assert story.partnership().offer.terms == ""
 

@@ -111,7 +111,7 @@ def test_a_card_has_the_offered_name_until_the_company_is_known_to_be_this_one()
     guessed = invite("p2", subject="x", customer_id="c1", legal_name="Whoever")
     story = given(*BOUND, registered("p2"), guessed)
     partnership = story.world.partnerships["x"]
-    card = view(partnership, story.partner("p2"), story.customer(), Viewer("partner", "p2"), Policy())
+    card = view(partnership, story.partner("p2"), story.customer(), Viewer("partner", "p2"), Policy(), NOON)
     assert card is not None
     assert card.company_name == "Whoever"
 

@@ -58,7 +58,6 @@ from tests.story import (
     policy,
     reached,
     registered,
-    switch,
 )
 from tests.tour import UNTIL_MARCH
 
@@ -68,7 +67,7 @@ PARTNER, CUSTOMER, PLATFORM = Viewer("partner", "p1"), Viewer("customer", "c1"),
 def seen(story: Story, viewer: Viewer, partner: str = "p1") -> PartnershipView:
     partnership = story.partnership(partner)
     customer = story.world.customers.get(partnership.customer_id or "")
-    found = view(partnership, story.partner(partner), customer, viewer, Policy())
+    found = view(partnership, story.partner(partner), customer, viewer, Policy(), NOON)
     assert found is not None
     return found
 
@@ -114,7 +113,7 @@ def test_no_action_is_offered_that_the_status_would_refuse(situation: str, kind:
     partner = partner_in(situation)
     party = {"partner": partner, "customer": "c1", "platform": ""}[kind]
     story = given(*SITUATIONS[situation])
-    card = view(story.partnership(partner), story.partner(partner), None, Viewer(kind, party), Policy())
+    card = view(story.partnership(partner), story.partner(partner), None, Viewer(kind, party), Policy(), NOON)
     for name in card.case_actions if card else ():
         command = any_command(name, partner)
         send = command.send if isinstance(command, Enter) else command
@@ -144,7 +143,7 @@ def test_a_list_counts_the_open_offers_and_leaves_out_what_is_hidden() -> None:
         cards = [
             card
             for p in story.world.partnerships.values()
-            if (card := view(p, story.world.partners[p.partner_id], story.customer(), viewer, Policy()))
+            if (card := view(p, story.world.partners[p.partner_id], story.customer(), viewer, Policy(), NOON))
         ]
         return dashboard(cards, story.world.partnerships.values(), viewer)
 
@@ -159,9 +158,9 @@ def test_a_list_counts_the_open_offers_and_leaves_out_what_is_hidden() -> None:
 def test_nobody_sees_what_is_none_of_its_business() -> None:
     story = given(*BOUND)
     for stranger in (Viewer("partner", "p9"), Viewer("customer", "c9")):
-        assert view(story.partnership(), story.partner(), story.customer(), stranger, Policy()) is None
+        assert view(story.partnership(), story.partner(), story.customer(), stranger, Policy(), NOON) is None
     invited = given(*INVITED)
-    assert view(invited.partnership(), invited.partner(), None, CUSTOMER, Policy()) is None
+    assert view(invited.partnership(), invited.partner(), None, CUSTOMER, Policy(), NOON) is None
 
 
 @pytest.mark.requirement("R34", "R35", "R36", "R117")
@@ -187,7 +186,7 @@ def test_a_view_says_whose_turn_it_is_until_when_and_what_happens_then() -> None
     closed = given(*PENDING, partner_is(status="closed"))
     assert first(closed)["decision"][0] == "platform"
     assert first(given(*INVITED))["invitation_expiry"][0] == "customer"
-    assert set(first(given(*STALLED))) == {"recheck", "stalled_too_long"}
+    assert set(first(given(*STALLED))) == {"recheck", "stalled_too_long", "activation"}
     assert first(given(*BILLED))["bill_confirmation"][0] == "customer"
     proposed = given(*BOUND, by_customer(ProposeModification, changes=Changes(terms="ten")))
     assert first(proposed)["modification_answer"][0] == "partner"
@@ -234,7 +233,8 @@ def test_an_offer_that_stays_what_it_was_is_not_modified() -> None:
     assert seen(given(*proposed, countered, no_again), CUSTOMER).label == "Open"
     changed = by_partner(ProposeModification, changes=Changes(terms="eight"))
     assert seen(given(*VERIFIED, changed, proposed[-1], decline_it), CUSTOMER).label == "Modified"
-    open_again = (*PROMPTED, by_customer(ProposeModification, "p2", changes=Changes(terms="ten")), switch())
+    leaving = accept("p2", switch_confirmed=True, expected_version=6)
+    open_again = (*PROMPTED, by_customer(ProposeModification, "p2", changes=Changes(terms="ten")), leaving)
     story = given(*open_again, facts(account_in_arrears=True), delivered())
     assert seen(story, CUSTOMER, "p2").label == "Open", "what was not answered was off the table at the acceptance"
 

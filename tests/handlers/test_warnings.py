@@ -78,7 +78,7 @@ def test_who_decides_is_told_the_rules_of_the_case_and_not_those_of_now() -> Non
 def test_the_current_billing_cycle_is_shown_while_the_partnership_lives() -> None:
     for steps, cycle in ((BOUND, CYCLE), (TERMINATED, None)):
         story = given(*steps, REPORTED)
-        card = view(story.partnership(), story.partner(), story.customer(), Viewer("customer", "c1"), Policy())
+        card = view(story.partnership(), story.partner(), story.customer(), Viewer("customer", "c1"), Policy(), NOON)
         assert card is not None
         assert card.billing_cycle == cycle
     given(*BOUND, REPORTED).when(by_customer(CheckTermination)).then(like(TerminationChecked, billing_cycle=CYCLE))

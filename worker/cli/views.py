@@ -33,13 +33,21 @@ STATUS_STYLES = {
 }
 
 
-def show(partnership: Partnership, *, viewer: For = "platform", json: AsJson = False) -> None:
+def show(
+    partnership: Partnership,
+    *,
+    viewer: For = "platform",
+    bodies: Annotated[
+        bool, typer.Option("--bodies", help="With what the two sides wrote, which may be personal; for one of them.")
+    ] = False,
+    json: AsJson = False,
+) -> None:
     """A partnership as this viewer sees it: status, contacts, business, what it waits for, what can be done."""
     card = _at_desk(viewer, lambda _, desk: desk.show(partnership))
     if json:
-        print_json(card.model_dump(mode="json"))
+        print_json(_told(card, bodies=bodies))
     else:
-        _show(card)
+        _show(card, bodies=bodies)
 
 
 def cards(
@@ -56,7 +64,7 @@ def cards(
     found = _at_desk(viewer, lambda _, desk: desk.cards(status=wanted, hidden=hidden, after=after, limit=limit))
     if json:
         counters = {"open_offers": found.open_offers, "hidden": found.hidden}
-        print_json(*(card.model_dump(mode="json") for card in found.cards), {"summary": counters})
+        print_json(*map(_told, found.cards), {"summary": counters})
     else:
         _list(found, limit)
 
@@ -93,11 +101,23 @@ def explain(partnership: Partnership, *, viewer: For = "platform", json: AsJson 
         print_json(
             {
                 **{name: getattr(because, name) for name in because.__slots__},
-                "card": because.card.model_dump(mode="json"),
+                "card": _told(because.card),
             }
         )
     else:
         _explain(because)
+
+
+WRITTEN: dict[str, Any] = {
+    "offer": True,
+    "modification": {"changes"},
+    "cases": {"__all__": {"reason", "migration_plan", "alternative_service"}},
+}
+"""Of a card, what people wrote."""
+
+
+def _told(card: PartnershipView, *, bodies: bool = False) -> dict[str, Any]:
+    return card.model_dump(mode="json", exclude=None if bodies else WRITTEN)
 
 
 def _at_desk(viewer: str, work: Callable[[Access, Desk], Awaitable[T]]) -> T:
@@ -118,7 +138,7 @@ def _status(text: str | None) -> Status | None:
 # -------------------------------------------------------------------------------------------------------- the screens
 
 
-def _show(card: PartnershipView) -> None:
+def _show(card: PartnershipView, *, bodies: bool) -> None:
     _head(card)
     facts = table("", "")
     facts.show_header = False
@@ -136,12 +156,23 @@ def _show(card: PartnershipView) -> None:
         "business": _business(card),
         "change": f"proposed by the {card.modification.by}" if card.modification else "",
         "draft": (card.draft or "").replace("_", " "),
+        "request": "; ".join(f"by the {case.by}, {case.category}, ends {when(case.ends_at)}" for case in card.cases),
         "blocked by": ", ".join(card.blocked_by),
         "final bill": _bill(card),
         "can do": ", ".join(card.case_actions),
     }
+    if bodies:
+        lines |= _written(card)
     out.print(rows(facts, ((name, safe(text)) for name, text in lines.items() if text)))
     _waiting(card.waiting_on, utc_now())
+
+
+def _written(card: PartnershipView) -> dict[str, str]:
+    parts: list[tuple[str, dict[str, Any]]] = [("offer", card.offer.model_dump() if card.offer else {})]
+    if card.modification:
+        parts.append(("change", card.modification.changes.given))
+    parts += [(f"{case.by}'s", case.model_dump(include=WRITTEN["cases"]["__all__"])) for case in card.cases]
+    return {f"{whose} {name.replace('_', ' ')}": text for whose, part in parts for name, text in part.items()}
 
 
 def _head(card: PartnershipView) -> None:

@@ -20,6 +20,7 @@ from handlers.views import (
     history,
     view,
 )
+from worker.clock import utc_now
 from worker.journal import Outcome
 from worker.mongo.collections import A_TEXT, CUSTOMERS, JOURNAL, PARTNERS, PARTNERSHIPS
 from worker.mongo.store import document_of
@@ -73,6 +74,8 @@ class Desk:
         wanted: dict[str, Any] = {**mine, "_id": {"$gt": after}}
         if status is not None:
             wanted["state.status"] = status
+        elif self.viewer.kind != "platform":
+            wanted["state.status"] = {"$ne": "purged"}  # nothing of it is left to be seen, and nobody could hide it
         if not hidden:
             wanted["hidden_by"] = {"$ne": self.viewer.kind}
         page = await self.db[PARTNERSHIPS].find(wanted).sort("_id", 1).limit(limit).to_list(None)
@@ -93,7 +96,7 @@ class Desk:
 
     def card(self, partnership: Partnership, partner: Partner, customer: Customer | None) -> PartnershipView:
         """What this viewer sees of it."""
-        seen = view(partnership, partner, customer, self.viewer, self.policy_of(partner))
+        seen = view(partnership, partner, customer, self.viewer, self.policy_of(partner), utc_now())
         if seen is None:
             raise WrongRequest(f"{partnership.id} is none of this viewer's business")
         return seen
