@@ -29,6 +29,7 @@ from tests.story import (
     PROMPTED,
     REGISTERED,
     VERIFIED,
+    Step,
     accept,
     cancel,
     customer_user,
@@ -312,3 +313,50 @@ def test_a_partner_acts_in_its_own_lane_only() -> None:
 @pytest.mark.requirement("R2")
 def test_an_id_that_is_another_partners_partnership_is_not_found() -> None:
     given(*INVITED, registered("p2")).when(invite("p2", subject="p1-c1")).refused(RejectionCode.NOT_FOUND)
+
+
+WHAT_IT_SAYS = [
+    ("R9", "legal_name", "Example Works Ltd"),
+    ("R10", "contact_person", "Grace Example"),
+    ("R11", "email", "grace@works.example"),
+    ("R12", "phone", "+44 20 7946 0999"),
+    ("R13", "requirements", "a cluster in two regions"),
+    ("R14", "estimated_volume", "7 million EUR in three years"),
+]
+
+
+@pytest.mark.parametrize(
+    ("field", "text"),
+    [pytest.param(*row[1:], marks=pytest.mark.requirement(row[0]), id=row[0]) for row in WHAT_IT_SAYS],
+)
+def test_what_an_invitation_says_about_the_company_stays_with_the_partnership(field: str, text: str) -> None:
+    said: dict[str, Any] = {name: value for _, name, value in WHAT_IT_SAYS}
+    story = given(*REGISTERED, invite(**said), opened(), verified(legal_name="Example Works Ltd"), accept())
+    assert getattr(story.partnership().offer, field) == text
+
+
+@pytest.mark.requirement("R8")
+def test_the_standards_that_the_partner_has_confirmed_are_recorded_with_the_invitation() -> None:
+    given(*REGISTERED, policy(standards_version="7")).when(invite(standards_version="7")).then(
+        like(InvitationSent, standards_version="7"), QuotaUpdated
+    )
+
+
+@pytest.mark.requirement("R5")
+def test_a_partner_does_not_bind_its_own_customer_again_by_an_invitation_that_did_not_name_it() -> None:
+    unnamed = (invite(customer="x", legal_name="c1 Ltd"), opened(customer="x"))
+    known = verified(customer="x", customer_id="c1", legal_name="c1 Ltd")
+    given(*BOUND, *unnamed, known).when(accept(customer="x", actor=customer_user("c1"), switch_confirmed=True)).refused(
+        RejectionCode.ALREADY_BOUND_TO_YOU, partnership_id="p1-c1"
+    )
+
+
+@pytest.mark.requirement("R21", "R25")
+@pytest.mark.parametrize(("steps", "stage"), [((), "sent"), ((opened(),), "opened")])
+def test_a_customer_that_is_known_already_does_not_accept_unverified_either(
+    steps: tuple[Step, ...], stage: str
+) -> None:
+    """Here the customer is there to be bound, and only the stage of its invitation says no."""
+    given(*REGISTERED, invite(customer_id="c1"), *steps).when(accept()).refused(
+        RejectionCode.IDENTITY_NOT_VERIFIED, stage=stage
+    )
