@@ -106,7 +106,7 @@ def test_a_partnership_has_not_the_id_of_its_partner() -> None:
 # --------------------------------------------------------------------------------------------------- who sees what
 
 
-@pytest.mark.requirement("R71", "R114")
+@pytest.mark.requirement("R36", "R71", "R114")
 def test_a_card_has_the_offered_name_until_the_company_is_known_to_be_this_one() -> None:
     guessed = invite("p2", subject="x", customer_id="c1", legal_name="Whoever")
     story = given(*BOUND, registered("p2"), guessed)

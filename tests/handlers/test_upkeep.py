@@ -42,7 +42,7 @@ from contracts.events.upkeep import (
     PartnershipHidden,
     PermissionsConfigured,
 )
-from contracts.message import Role
+from contracts.message import Actor, Role
 from contracts.rejections import RejectionCode
 from tests.situations import WHY
 from tests.story import (
@@ -67,6 +67,7 @@ from tests.story import (
     later,
     like,
     partner_is,
+    partner_user,
     reached,
 )
 from tests.tour import UNTIL_MARCH, agreement
@@ -297,3 +298,38 @@ def test_an_agreements_end_reaches_the_partnerships_that_live() -> None:
 def test_a_partnership_that_is_bound_later_knows_the_agreements_end() -> None:
     story = given(BOUND[0], UNTIL_MARCH, *BOUND[1:])
     assert story.partnership().agreement_ends_at == NOON + timedelta(days=60)
+
+
+# ----------------------------------------------------------------------------------------------------- who keeps what
+
+
+@pytest.mark.requirement("R32")
+def test_what_the_partner_keeps_of_the_customers_information_is_the_latest() -> None:
+    latest = Changes(contact_person="Bob", email="bob@c1.example", phone="+44 2")
+    offer = given(*BOUND, by_partner(UpdateCustomerInfo, changes=latest)).partnership().offer
+    assert (offer.contact_person, offer.email, offer.phone) == ("Bob", "bob@c1.example", "+44 2")
+    assert offer.requirements == "compute and storage", "what was not named is as it was"
+
+
+@pytest.mark.requirement("R33", "R84")
+@pytest.mark.parametrize("role", [Role.OPERATOR, Role.VIEWER])
+def test_only_administrators_configure_permissions(role: Role) -> None:
+    for command in (
+        by_partner(ConfigurePermissions, permissions=("read_usage",), actor=partner_user(role=role)),
+        by_customer(ConfigurePermissions, permissions=("read_usage",), actor=customer_user(role=role)),
+    ):
+        given(*BOUND).when(command).refused(RejectionCode.NOT_AUTHORIZED, roles=["admin"])
+
+
+@pytest.mark.requirement("R33")
+def test_the_customer_configures_what_its_partner_may_do_too() -> None:
+    story = given(*BOUND, by_partner(ConfigurePermissions, permissions=("read_usage", "open_tickets")))
+    story.when(by_customer(ConfigurePermissions, permissions=("read_usage",)))
+    story.then(like(PermissionsConfigured, permissions=("read_usage",)))
+
+
+@pytest.mark.requirement("R34")
+@pytest.mark.parametrize("actor", [partner_user(), customer_user()], ids=["partner", "customer"])
+def test_neither_side_reports_its_own_business_data(actor: Actor) -> None:
+    report = by_system(RecordBusinessData, period="2026-01", amount=1, currency="EUR", orders=1)
+    given(*BOUND).when(report.but(actor=actor)).refused(RejectionCode.NOT_AUTHORIZED, parties=["system"])

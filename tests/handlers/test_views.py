@@ -8,6 +8,7 @@ import pytest
 from contracts.commands.binding import (
     AnswerModification,
     AssignContacts,
+    ConfigurePermissions,
     HidePartnership,
     ProposeModification,
     RecordBusinessData,
@@ -15,6 +16,8 @@ from contracts.commands.binding import (
 from contracts.commands.closing import RequestReactivation
 from contracts.commands.termination import WaiveBlock
 from contracts.details import Changes, Contacts
+from contracts.events.facts import QuotaUpdated
+from contracts.events.invitation import InvitationSent
 from contracts.events.termination import TerminationDecisionRequested
 from contracts.registry import COMMANDS
 from contracts.rejections import RejectionCode
@@ -33,6 +36,7 @@ from tests.story import (
     PENDING,
     PROMPTED,
     PURGED,
+    REGISTERED,
     STALLED,
     TERMINATED,
     VERIFIED,
@@ -52,6 +56,7 @@ from tests.story import (
     given,
     invite,
     later,
+    like,
     partner_asks,
     partner_is,
     partner_user,
@@ -91,7 +96,7 @@ def test_an_ended_card_has_view_and_delete_and_the_rest_lies_inside() -> None:
     assert "RequestReactivation" not in seen(asked, CUSTOMER).case_actions
 
 
-@pytest.mark.requirement("R50", "R52", "R72", "R85", "R120")
+@pytest.mark.requirement("R36", "R50", "R52", "R72", "R85", "R120")
 def test_ending_is_reachable_from_the_card_and_from_inside() -> None:
     for viewer in (PARTNER, CUSTOMER):
         card = seen(given(*BOUND), viewer)
@@ -272,3 +277,34 @@ def test_where_it_is_the_platforms_turn_it_is_told_and_the_view_says_so() -> Non
     ):
         first = seen(story, PARTNER).waiting_on[0]
         assert (first.what, first.who, first.until, first.then) == (what, "platform", until, "the platform decides")
+
+
+@pytest.mark.requirement("R1")
+@pytest.mark.parametrize(
+    "purpose",
+    [
+        "new_customer_acquisition",
+        "existing_customer_relationship",
+        "business_scale_expansion",
+        "strategic_ecosystem",
+        "target_market_penetration",
+    ],
+)
+def test_both_sides_see_what_an_invitation_is_for(purpose: str) -> None:
+    story = given(*REGISTERED).when(invite(customer_id="c1", purpose=purpose))
+    story.then(like(InvitationSent, purpose=purpose), QuotaUpdated)
+    assert [seen(story, viewer).purpose for viewer in (PARTNER, CUSTOMER)] == [purpose] * 2
+
+
+@pytest.mark.requirement("R33", "R36")
+def test_both_sides_see_what_the_partner_may_do_in_the_customers_account() -> None:
+    story = given(*BOUND, by_partner(ConfigurePermissions, permissions=("read_usage", "open_tickets")))
+    assert [seen(story, viewer).permissions for viewer in (PARTNER, CUSTOMER)] == [("read_usage", "open_tickets")] * 2
+
+
+@pytest.mark.requirement("R35", "R36")
+def test_both_sides_see_how_much_support_the_customer_has() -> None:
+    gold = Contacts(support_contact="gold@p1.example", support_level="gold")
+    story = given(*BOUND, by_partner(AssignContacts, contacts=gold))
+    for contacts in (seen(story, PARTNER).contacts, seen(story, CUSTOMER).contacts):
+        assert (contacts.support_contact, contacts.support_level) == ("gold@p1.example", "gold")
