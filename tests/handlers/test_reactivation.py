@@ -15,6 +15,7 @@ from contracts.commands.closing import (
 )
 from contracts.commands.termination import CheckTermination
 from contracts.events.billing import BillingSwitched, FinalBillConfirmed, RefundRequested
+from contracts.events.binding import ActivationOverdue
 from contracts.events.closing import (
     ClosingStepRecorded,
     DataRestoreRequested,
@@ -118,19 +119,21 @@ def test_where_the_policy_says_so_one_side_is_enough() -> None:
 
 
 @pytest.mark.requirement("R39", "R40", "R106")
-def test_after_a_violation_the_platform_is_asked_too() -> None:
-    story = given(*BOUND, platform_ends(), ASKED).when(AGREES)
+@pytest.mark.parametrize("violation", ["account_violation", "policy_violation"])
+def test_after_a_violation_the_platform_is_asked_too(violation: str) -> None:
+    story = given(*BOUND, platform_ends().but(category=violation), ASKED).when(AGREES)
     story.then(like(ReactivationAgreed, who="partner", awaiting=("platform",)))
     story.when(by_platform(AnswerReactivation, answer="agree")).then(ReactivationAgreed, *BACK)
 
 
-@pytest.mark.requirement("R3", "R4", "R6", "R59", "R106")
+@pytest.mark.requirement("R3", "R4", "R6", "R7", "R59", "R106")
 @pytest.mark.parametrize(
     ("change", "code"),
     [
         (partner_is(status="restricted"), RejectionCode.PARTNER_NOT_ACTIVE),
         (partner_is(negative_records=1), RejectionCode.PARTNER_NEGATIVE_RECORD),
         (partner_is(quota_limit=0), RejectionCode.QUOTA_EXCEEDED),
+        (facts(qualified=False), RejectionCode.CUSTOMER_NOT_QUALIFIED),
         (facts(compliant=False), RejectionCode.CUSTOMER_NOT_COMPLIANT),
     ],
 )
@@ -207,3 +210,10 @@ def test_a_bill_that_the_platform_did_without_stands_in_no_later_ends_way() -> N
     assert story.partnership().drafts["partner"].items == ()
     issued = given(*TERMINATED, by_system(RecordFinalBill, amount=5, currency="EUR", period=PERIOD), waived)
     assert issued.when(later(days=14), reached("bill_confirmation")).events == []
+
+
+@pytest.mark.requirement("R31", "R110")
+def test_after_a_reactivation_too_the_platform_is_told_of_an_activation_that_nobody_has_heard_of_in_a_day() -> None:
+    story = given(*TERMINATED, later(days=5), ASKED, AGREES, later(hours=23))
+    assert story.when(reached()).events == []
+    story.when(later(hours=1), reached()).then(ActivationOverdue).told(platform="activation_overdue")

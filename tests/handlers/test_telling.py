@@ -324,7 +324,7 @@ def test_an_invitation_that_is_sent_again_says_until_when() -> None:
     assert again.params["expires_at"] == first.params["expires_at"] == "2026-02-14T12:00:00.000Z"
 
 
-@pytest.mark.requirement("R46", "R51", "R79", "R80")
+@pytest.mark.requirement("R46", "R51", "R53", "R79", "R80")
 def test_whoever_decides_or_is_left_learns_who_wants_it_why_and_when() -> None:
     asked = told(given(*BOUND).when(customer_asks()), "partner").params
     why = "we take our business elsewhere"

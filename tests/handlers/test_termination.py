@@ -75,7 +75,7 @@ def test_a_partners_request_waits_for_its_customer_and_does_not_count() -> None:
     )
 
 
-@pytest.mark.requirement("R113")
+@pytest.mark.requirement("R61", "R113")
 def test_in_the_referral_model_nobody_has_to_agree() -> None:
     given(*REFERRAL).when(customer_asks()).then(
         TerminationConfirmed,
@@ -179,9 +179,10 @@ def test_each_side_gives_the_reasons_that_are_its_own(command: Step) -> None:
 
 @pytest.mark.requirement("R39", "R40")
 @pytest.mark.parametrize("before", [BOUND, PENDING, IN_NOTICE, (*BOUND, facts(account_status="frozen"))])
-def test_the_platform_ends_a_violators_partnership_at_once(before: tuple[Step, ...]) -> None:
-    given(*before).when(platform_ends()).then(
-        like(PartnershipTerminated, by="platform", category="policy_violation"),
+@pytest.mark.parametrize("violation", ["account_violation", "policy_violation"])
+def test_the_platform_ends_a_violators_partnership_at_once(before: tuple[Step, ...], violation: str) -> None:
+    given(*before).when(platform_ends().but(category=violation)).then(
+        like(PartnershipTerminated, by="platform", category=violation),
         QuotaUpdated,
         BillingSwitched,
         FinalBillRequested,
@@ -310,7 +311,7 @@ def test_facts_that_are_a_day_old_are_not_known() -> None:
     assert given(*BOUND, later(hours=24, seconds=1)).when(customer_asks()).items == ["FACTS_UNKNOWN"]
 
 
-@pytest.mark.requirement("R74")
+@pytest.mark.requirement("R55", "R74")
 def test_a_block_that_appears_before_the_approval_stalls_the_end() -> None:
     given(*PENDING, facts(account_in_arrears=True)).when(partner_decides()).then(
         TerminationApproved, like(TerminationStalled, stage="stalled", items=("ACCOUNT_IN_ARREARS",))
@@ -368,3 +369,54 @@ def test_a_terminated_partnership_is_read_only(command: Step) -> None:
 @pytest.mark.requirement("R110")
 def test_after_the_end_a_new_invitation_binds_again() -> None:
     given(*TERMINATED).when(invite(subject="second", customer_id="c1")).then(InvitationSent, QuotaUpdated)
+
+
+@pytest.mark.requirement("R42")
+def test_a_partner_may_end_the_agreement_early_too() -> None:
+    given(*BOUND).when(partner_asks(category="agreement_early_termination")).then(
+        TerminationConfirmed,
+        like(TerminationSubmitted, by="partner", category="agreement_early_termination"),
+        TerminationDecisionRequested,
+    )
+
+
+@pytest.mark.requirement("R44")
+@pytest.mark.parametrize("bound", [BOUND, REFERRAL], ids=["reseller", "referral"])
+@pytest.mark.parametrize("asks", [customer_asks(), partner_asks()], ids=["customer", "partner"])
+def test_settlements_are_complete_before_either_side_ends_it_in_either_model(
+    bound: tuple[Step, ...], asks: Step
+) -> None:
+    assert given(*bound, facts(settlements_outstanding=True)).when(asks).items == ["SETTLEMENTS_OUTSTANDING"]
+
+
+@pytest.mark.requirement("R53")
+def test_the_customers_reason_stays_with_the_partnership_that_it_ended() -> None:
+    story = given(*BOUND, customer_asks(reason="the service is too slow for us")).when(partner_decides())
+    assert story.partnership().state.reason == "the service is too slow for us"  # type: ignore[union-attr]
+
+
+@pytest.mark.requirement("R57")
+@pytest.mark.parametrize(("chosen", "mode"), [("none", "none"), (None, "direct")])
+def test_a_partner_that_approves_does_not_choose_the_customers_billing(chosen: str | None, mode: str) -> None:
+    given(*BOUND, customer_asks(billing_mode=chosen)).when(partner_decides(billing_mode="partner")).then(
+        TerminationApproved,
+        like(PartnershipTerminated, billing_mode=mode),
+        QuotaUpdated,
+        like(BillingSwitched, to_mode=mode),
+        FinalBillRequested,
+        DataRetentionStarted,
+    )
+
+
+@pytest.mark.requirement("R61", "R113")
+def test_in_the_referral_model_the_partner_needs_no_consent_either() -> None:
+    given(*REFERRAL).when(partner_asks()).then(
+        TerminationConfirmed,
+        TerminationSubmitted,
+        like(TerminationApproved, basis="no_consent_needed"),
+        like(PartnershipTerminated, by="partner"),
+        QuotaUpdated,
+        BillingSwitched,
+        FinalBillRequested,
+        DataRetentionStarted,
+    )
