@@ -19,8 +19,28 @@ consumer = Consumer(
         "enable.auto.commit": False,
     }
 )
+# Sequences have no gap within a topic, a subject and a partition key, so a consumer can tell a loss or a repeat by
+# itself. A real one keeps these two together with what it makes of the events, in one transaction.
+last: dict[tuple[str, str, str], int] = {}
+missed: dict[tuple[str, str, str], set[int]] = {}
+
+
+def is_new(place: tuple[str, str, str], sequence: int) -> bool:
+    """Whether to take it. What comes first of a place is its beginning: the topic may not have what was before."""
+    if sequence == 0:  # on partnership.rejections nothing is counted
+        return True
+    if sequence <= last.get(place, 0):  # published again: taken where it was missed, else a repeat
+        is_missed = sequence in missed.get(place, ())
+        missed.get(place, set()).discard(sequence)
+        return is_missed
+    if gap := range(last.get(place, sequence - 1) + 1, sequence):
+        print(f"gap: {place} has {sequence} after {last[place]}")
+        missed.setdefault(place, set()).update(gap)
+    last[place] = sequence
+    return True
+
+
 consumer.subscribe([f"partnership.{topic}" for topic in TOPICS])
-last: dict[tuple[str, str], int] = {}
 end = time.monotonic() + SECONDS
 while time.monotonic() < end:
     record = consumer.poll(0.2)
@@ -28,10 +48,6 @@ while time.monotonic() < end:
         continue
     event = json.loads(record.value())
     data = event["data"]
-    # It has no gap within a topic, a subject and a partition key, so a consumer can tell a loss or a repeat by itself.
-    place, sequence = (record.topic(), event["subject"], event["partitionkey"]), data["sequence"]
-    if sequence and sequence != last.get(place, 0) + 1:
-        print(f"gap: {place} has {sequence} after {last.get(place, 0)}")
-    last[place] = sequence
-    print(f"{event['type']:45} {event['subject']:20} #{sequence} {data.get('code', '')}")
+    if is_new((record.topic(), event["subject"], event["partitionkey"]), data["sequence"]):
+        print(f"{event['type']:45} {event['subject']:20} #{data['sequence']} {data.get('code', '')}")
 consumer.close()
