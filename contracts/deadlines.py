@@ -17,6 +17,7 @@ DeadlineKind = Literal[
     "stalled_too_long",
     "agreement_end",
     "closing",
+    "answer",
     "bill_confirmation",
     "reactivation_answer",
     "retention_end",

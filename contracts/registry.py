@@ -200,6 +200,7 @@ PARTNERSHIP_EVENTS = (
     closing.ClosingCompleted,
     closing.DataExportRequested,
     closing.DataExportRecorded,
+    closing.AnswerOverdue,
     closing.LegalHoldPlaced,
     closing.LegalHoldReleased,
     closing.ReactivationRequested,

@@ -59,6 +59,8 @@ def _pending(partnership: Partnership) -> Pending:
     if partnership.drafts:
         for side, draft in partnership.drafts.items():
             yield "partner_draft" if side == "partner" else "customer_draft", draft.lapses_at
+    if partnership.answers_due:
+        yield "answer", min(partnership.answers_due.values())
     bill = partnership.bill
     if bill is not None and bill.state == "recorded" and bill.confirm_by is not None:
         yield "bill_confirmation", bill.confirm_by

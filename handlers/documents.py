@@ -18,7 +18,7 @@ from contracts.events.facts import PartnerContact, PartnerFactName
 from contracts.events.invitation import OfferDetails
 from contracts.message import CommandMessage
 from contracts.standing import BillingCycle, Fact, FactName
-from contracts.steps import StepState
+from contracts.steps import AskedOf, StepState
 from contracts.templates import TemplateName
 from contracts.terms import (
     BillingMode,
@@ -246,6 +246,8 @@ class Partnership(Document):
     bill: FinalBill | None = None
     export: DataExport | None = None
     restore: StepState | None = None
+    answers_due: dict[AskedOf, Moment] = Field(default_factory=dict)
+    """Until when other systems should have answered; not once the platform was told that they have not."""
     legal_hold: bool = False
     notices: tuple[Told, ...] = ()
     next_due_at: Moment | None = None

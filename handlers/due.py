@@ -6,7 +6,7 @@ from datetime import timedelta
 from contracts.commands.internal import DeadlineReached
 from contracts.deadlines import DeadlineKind
 from contracts.events.binding import ActivationOverdue, SwitchOverdue
-from contracts.events.closing import ClosingStalled, ReactivationLapsed
+from contracts.events.closing import AnswerOverdue, ClosingStalled, ReactivationLapsed
 from contracts.events.invitation import InvitationExpired, InvitationReminded
 from contracts.events.termination import TerminationDraftDiscarded, TerminationEscalated
 from contracts.events.upkeep import ModificationLapsed
@@ -106,6 +106,12 @@ def _closing(scene: Scene) -> Decision:
     return Accepted((ClosingStalled(**scene.ids, steps=state.open_steps),))
 
 
+def _answer(scene: Scene) -> Decision:
+    """R88, R97, R99, R103: nobody waits for another system without somebody knowing."""
+    late = tuple(what for what, due_at in scene.partnership.answers_due.items() if due_at <= scene.now)
+    return Accepted((AnswerOverdue(**scene.standing, what=late),))
+
+
 def _bill(scene: Scene) -> Decision:
     """R104."""
     bill = scene.partnership.bill
@@ -137,6 +143,7 @@ DUE: dict[DeadlineKind, Callable[[Scene], Decision]] = {
     "stalled_too_long": _stalled,
     "agreement_end": agreement_ended,
     "closing": _closing,
+    "answer": _answer,
     "bill_confirmation": _bill,
     "reactivation_answer": _reactivation,
     "retention_end": purged,

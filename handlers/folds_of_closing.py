@@ -16,6 +16,7 @@ from contracts.events.billing import (
     RefundRequested,
 )
 from contracts.events.closing import (
+    AnswerOverdue,
     ClosingCompleted,
     ClosingStalled,
     ClosingStepRecorded,
@@ -34,7 +35,7 @@ from contracts.events.closing import (
 )
 from contracts.events.invitation import OfferDetails
 from contracts.message import Event
-from contracts.steps import StepName, StepState
+from contracts.steps import AskedOf, StepName, StepState
 from handlers.documents import DataExport, FinalBill, Partnership
 from handlers.folds_of_offer import Fields, no_change, state_of
 from handlers.states import (
@@ -48,10 +49,26 @@ from handlers.states import (
 def _step(partnership: Partnership, event: ClosingStepRecorded, at: datetime) -> Fields:
     outcome: StepState = "requested" if event.outcome == "retry" else event.outcome
     if event.step == "restore":
-        return {"restore": outcome}
-    bill = {"bill": _bill(partnership, failed=outcome == "failed")} if event.step == "final_bill" else {}
+        return {"restore": outcome, "answers_due": _without(partnership, "restore")}
     again = at if event.outcome == "retry" else None
-    return bill | _step_is(partnership, event.step, outcome, again)
+    changes = _step_is(partnership, event.step, outcome, again)
+    if event.step == "final_bill":
+        bill = _bill(partnership, failed=outcome == "failed")
+        changes |= {"bill": bill, "answers_due": _without(partnership, "final_bill")}
+    return changes
+
+
+def _without(partnership: Partnership, what: AskedOf) -> dict[AskedOf, datetime]:
+    """What is left to be answered."""
+    return {name: due_at for name, due_at in partnership.answers_due.items() if name != what}
+
+
+def _with(partnership: Partnership, what: AskedOf, answer_by: datetime | None) -> dict[AskedOf, datetime]:
+    return partnership.answers_due | ({what: answer_by} if answer_by else {})
+
+
+def _overdue(partnership: Partnership, event: AnswerOverdue, _: datetime) -> Fields:
+    return {"answers_due": {name: at for name, at in partnership.answers_due.items() if name not in event.what}}
 
 
 def _step_is(partnership: Partnership, step: StepName, outcome: StepState, again: datetime | None = None) -> Fields:
@@ -93,11 +110,11 @@ def _bill_recorded(partnership: Partnership, event: FinalBillRecorded, _: dateti
         confirm_by=event.confirm_by,
         failed=False,
     )
-    return {"bill": bill}
+    return {"bill": bill, "answers_due": _without(partnership, "final_bill")}
 
 
 def _bill_waived(partnership: Partnership, _: FinalBillWaived, __: datetime) -> Fields:
-    return {"bill": _bill(partnership, state="waived")}
+    return {"bill": _bill(partnership, state="waived"), "answers_due": _without(partnership, "final_bill")}
 
 
 def _bill_confirmed(partnership: Partnership, _: FinalBillConfirmed, __: datetime) -> Fields:
@@ -113,12 +130,14 @@ def _dispute_resolved(partnership: Partnership, event: DisputeResolved, _: datet
     return {"bill": _bill(partnership, state="recorded", **changes)}
 
 
-def _export_requested(_: Partnership, event: DataExportRequested, __: datetime) -> Fields:
-    return {"export": DataExport(number=event.number, what=event.what)}
+def _export_requested(partnership: Partnership, event: DataExportRequested, _: datetime) -> Fields:
+    due = _with(partnership, "export", event.answer_by)
+    return {"export": DataExport(number=event.number, what=event.what), "answers_due": due}
 
 
 def _export_recorded(partnership: Partnership, event: DataExportRecorded, _: datetime) -> Fields:
-    return {"export": partnership.export and partnership.export.but(state=event.outcome)}
+    export = partnership.export and partnership.export.but(state=event.outcome)
+    return {"export": export, "answers_due": _without(partnership, "export")}
 
 
 def _held(_: Partnership, event: LegalHoldPlaced | LegalHoldReleased, __: datetime) -> Fields:
@@ -149,16 +168,17 @@ def _not_back(partnership: Partnership, _: ReactivationDeclined | ReactivationLa
     return {"state": state_of(partnership, Terminated).but(reactivation=None)}
 
 
-def _reactivated(_: Partnership, event: PartnershipReactivated, at: datetime) -> Fields:
+def _reactivated(partnership: Partnership, event: PartnershipReactivated, at: datetime) -> Fields:
     return {
+        "answers_due": _with(partnership, "final_bill", event.bill_by),
         "state": Active(bound_at=at, activation_due_at=event.activation_due_at),
         "agreement_ends_at": event.agreement_ends_at,
         "hidden_by": (),
     }
 
 
-def _restoring(_: Partnership, __: DataRestoreRequested, ___: datetime) -> Fields:
-    return {"restore": "requested"}
+def _restoring(partnership: Partnership, event: DataRestoreRequested, _: datetime) -> Fields:
+    return {"restore": "requested", "answers_due": _with(partnership, "restore", event.answer_by)}
 
 
 def _purged(_: Partnership, __: PersonalDataPurged, at: datetime) -> Fields:
@@ -174,6 +194,7 @@ def _purged(_: Partnership, __: PersonalDataPurged, at: datetime) -> Fields:
         "bill": None,
         "restore": None,
         "export": None,
+        "answers_due": {},
         "notices": (),
         "misses": {},
         "linked": False,
@@ -195,6 +216,7 @@ FOLDS_OF_CLOSING: dict[type[Event], Callable[[Partnership, Any, datetime], Field
     ClosingCompleted: _closed,
     DataExportRequested: _export_requested,
     DataExportRecorded: _export_recorded,
+    AnswerOverdue: _overdue,
     LegalHoldPlaced: _held,
     LegalHoldReleased: _held,
     ReactivationRequested: _asked_back,

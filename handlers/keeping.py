@@ -16,7 +16,7 @@ from contracts.events.partnership import Why
 from contracts.message import Event, Party
 from contracts.rejections import CommandAnswered, CommandRejected, RejectionCode
 from handlers.decision import Accepted, Decision, Rejected
-from handlers.guards import no_reason, not_allowed
+from handlers.guards import in_days, no_reason, not_allowed
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Purged, Suspended, Terminated
 
@@ -31,7 +31,8 @@ def request_export(scene: Scene, command: RequestDataExport) -> Decision:
     if export is not None and export.state == "requested":
         return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"number": export.number})
     number = export.number + 1 if export else 1
-    return Accepted((DataExportRequested(**scene.standing, number=number, what=command.what),))
+    answer_by = in_days(scene.now, scene.policy.completion_days)
+    return Accepted((DataExportRequested(**scene.standing, number=number, what=command.what, answer_by=answer_by),))
 
 
 def record_export(scene: Scene, command: RecordDataExport) -> Decision:

@@ -25,6 +25,7 @@ from contracts.events.binding import (
     SwitchStarted,
 )
 from contracts.events.closing import (
+    AnswerOverdue,
     ClosingCompleted,
     ClosingStalled,
     ClosingStepRecorded,
@@ -162,10 +163,6 @@ def _draft(event: Event) -> TemplateName:
     return "termination_blocked" if stage == "blocked" else "termination_warnings"
 
 
-def _code_needed(event: Event) -> TemplateName | None:
-    return "termination_code_needed" if cast("TerminationConfirmed", event).draft_stage == "code_needed" else None
-
-
 def _exported(event: Event) -> TemplateName:
     return "data_exported" if cast("DataExportRecorded", event).outcome == "done" else "data_export_failed"
 
@@ -206,7 +203,7 @@ NOTICES: dict[type[Event], Notice] = {
     ModificationLapsed: Notice("modification_lapsed", _both),
     TerminationDrafted: Notice(_draft, _drafter),
     TerminationDraftChecked: Notice(_draft, _drafter),
-    TerminationConfirmed: Notice(_code_needed, _drafter),
+    TerminationConfirmed: Notice("termination_code_needed", _drafter),  # where none is, what follows is told instead
     VerificationCodeSent: Notice("verification_code", _drafter),
     VerificationCodeFailed: Notice("verification_code_failed", _drafter),
     TerminationDraftDiscarded: Notice("termination_draft_discarded", _drafter),
@@ -222,6 +219,7 @@ NOTICES: dict[type[Event], Notice] = {
     PartnershipTerminated: Notice("partnership_terminated", _both),
     ClosingStepRecorded: Notice(_step, _platform),
     ClosingStalled: Notice("closing_stalled", _platform),
+    AnswerOverdue: Notice("answer_overdue", _platform),
     ClosingCompleted: Notice("closing_completed", _both),
     FinalBillRecorded: Notice("final_bill_recorded", _customer),
     FinalBillConfirmed: Notice("final_bill_confirmed", _both, besides=True),

@@ -19,7 +19,7 @@ from contracts.rejections import RejectionCode
 from contracts.terms import Initiator, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Customer
-from handlers.guards import no_room_for, not_allowed, own_side, partner_may_bind, quota_updated, unfit
+from handlers.guards import in_days, no_room_for, not_allowed, own_side, partner_may_bind, quota_updated, unfit
 from handlers.scene import Scene
 from handlers.states import Purged, Reactivation, Terminated
 
@@ -136,13 +136,15 @@ def _may_not_come_back(scene: Scene, customer: Customer) -> Rejected | None:
 
 def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[Event, ...]:
     """Closing steps that are not done are cancelled; bill and dispute go on; the data comes back (R99)."""
-    partner = scene.partner
+    partner, bill = scene.partner, scene.partnership.bill
+    answer_by = in_days(scene.now, scene.policy.completion_days)
     reactivated = PartnershipReactivated(
         **scene.ids,
         model=scene.partnership.model,
         activation_due_at=scene.now + timedelta(hours=scene.policy.activation_hours),
         agreement_ends_at=partner.agreement.ends_at,
         cancelled=tuple(step for step in state.open_steps if step != "final_bill"),
+        bill_by=answer_by if bill is not None and bill.state == "requested" else None,
     )
     billing = BillingSwitched(
         partner_id=partner.id,
@@ -157,5 +159,6 @@ def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[E
     again = PermissionsConfigured(
         **scene.ids, status=reactivated.status, stage=reactivated.stage, permissions=permissions
     )
+    restore = DataRestoreRequested(**scene.ids, answer_by=answer_by)
     # R33: whoever took them back at the end applies them again.
-    return (reactivated, quota, billing, DataRestoreRequested(**scene.ids), *((again,) if permissions else ()))
+    return (reactivated, quota, billing, restore, *((again,) if permissions else ()))

@@ -165,7 +165,7 @@ def view(
         partner_id=partner.id,
         partner_name=partner.contact.name,
         customer_id=partnership.customer_id,
-        company_name="" if isinstance(state, Purged) else name or partnership.offer.legal_name,
+        company_name=name or partnership.offer.legal_name,
         model=partnership.model,
         purpose=partnership.purpose,
         label=label(partnership),

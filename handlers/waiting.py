@@ -37,7 +37,8 @@ OTHERS: dict[DeadlineKind, tuple[str, str]] = {
     "retention_end": ("nobody", "what is personal is purged, and nothing can be recovered"),
 }
 """Who and what, where it is always the same."""
-UNTOLD: tuple[DeadlineKind, ...] = ("invitation_reminder",)
+UNTOLD: tuple[DeadlineKind, ...] = ("invitation_reminder", "answer")
+"""What is answered to, each thing by itself, is told beside them."""
 DRAFTS: dict[DeadlineKind, Initiator] = {"partner_draft": "partner", "customer_draft": "customer"}
 
 
@@ -67,7 +68,7 @@ def waiting_on(partnership: Partnership, partner: Partner, viewer: Initiator, po
 
 def _untimed(partnership: Partnership) -> Iterator[WaitingOn]:
     """What has no time, or none any more: the platform was told that it takes too long."""
-    state, bill = partnership.state, partnership.bill
+    state, bill, due = partnership.state, partnership.bill, partnership.answers_due
     bond = state.before if isinstance(state, Ending) else state
     if is_disputed(bill):
         yield WaitingOn(what="dispute", who="support", until=None, then="the customer confirms the bill")
@@ -79,12 +80,13 @@ def _untimed(partnership: Partnership) -> Iterator[WaitingOn]:
         steps = ", ".join(state.open_steps)
         yield WaitingOn(what="closing", who="system, platform", until=None, then=f"the closing goes on: {steps}")
     if not isinstance(state, Terminated) and bill is not None and bill.state == "requested":
-        yield WaitingOn(what="final_bill", who="system", until=None, then="the customer checks the former end's bill")
+        then = "the customer checks the former end's bill"
+        yield WaitingOn(what="final_bill", who="system", until=due.get("final_bill"), then=then)
     if partnership.restore in ("requested", "failed"):
         who = "system" if partnership.restore == "requested" else "platform"
-        yield WaitingOn(what="restore", who=who, until=None, then="the data is there again")
+        yield WaitingOn(what="restore", who=who, until=due.get("restore"), then="the data is there again")
     if partnership.export is not None and partnership.export.state == "requested":
-        yield WaitingOn(what="export", who="system", until=None, then="the customer gets its data")
+        yield WaitingOn(what="export", who="system", until=due.get("export"), then="the customer gets its data")
 
 
 def _escalated(state: State) -> tuple[WaitingOn, ...]:

@@ -158,6 +158,9 @@ TOUR: dict[str, Callable[[], Story]] = {
     "notice": lambda: given(*IN_NOTICE, later(days=30), facts(as_of=NOON + timedelta(days=30)), reached()),
     "closing": lambda: given(*PURGED),
     "closing that takes its time": lambda: given(*TERMINATED, later(days=7), reached()),
+    "an export that nobody makes": lambda: given(
+        *BOUND, by_customer(RequestDataExport), later(days=7), reached("answer")
+    ),
     "a dispute": lambda: given(
         *TERMINATED,
         by_system(RecordFinalBill, amount=500, currency="EUR", period=PERIOD),

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from contracts.base import Contract, Count, Moment, ShortText
 from contracts.events.partnership import PartnershipEvent, SteadyEvent, Why
-from contracts.steps import StepName
+from contracts.steps import AskedOf, StepName
 from contracts.terms import ClosingStage, Initiator, Model, Side
 
 
@@ -42,10 +42,11 @@ class ClosingCompleted(PartnershipEvent):
 
 
 class DataExportRequested(SteadyEvent):
-    """The customer wants its data (R97); another system exports."""
+    """The customer wants its data (R97); another system exports, by `answer_by`."""
 
     number: Count
     what: ShortText
+    answer_by: Moment | None = None
 
 
 class ExportLocation(Contract):
@@ -60,6 +61,12 @@ class DataExportRecorded(SteadyEvent):
     number: Count
     outcome: Literal["done", "failed"]
     private: ExportLocation | None = Field(default=None, exclude=True)
+
+
+class AnswerOverdue(SteadyEvent):
+    """Other systems have not answered in time what they were asked for; the platform is told (R88, R97, R99, R103)."""
+
+    what: Annotated[tuple[AskedOf, ...], Field(max_length=4)]
 
 
 class LegalHoldPlaced(SteadyEvent):
@@ -123,13 +130,16 @@ class PartnershipReactivated(PartnershipEvent):
     activation_due_at: Moment
     agreement_ends_at: Moment | None = None
     cancelled: Annotated[tuple[StepName, ...], Field(max_length=4)]
+    bill_by: Moment | None = None
+    """Until when the former end's final bill should be there, where it was asked for and is not."""
 
 
 class DataRestoreRequested(PartnershipEvent):
-    """The retained data is to be restored (R99, R106); another system does it."""
+    """The retained data is to be restored (R99, R106); another system does it, by `answer_by`."""
 
     status: Literal["active"] = "active"
     stage: Literal["activation_pending"] = "activation_pending"
+    answer_by: Moment | None = None
 
 
 class PersonalDataPurged(PartnershipEvent):

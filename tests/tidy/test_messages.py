@@ -75,6 +75,7 @@ OWN_EVENTS = {
         "ActivationOverdue",
         "SwitchOverdue",
         "ClosingStalled",
+        "AnswerOverdue",
         "AgreementExpired",
     },
 }

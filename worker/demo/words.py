@@ -153,6 +153,8 @@ def _of_what_is_left(event: Event) -> str:  # noqa: PLR0911 - a line for each ev
             return f"{plain(e.step)}: {e.outcome}"
         case closing.ClosingStalled() as e:
             return f"not done yet: {_list(e.steps)}"
+        case closing.AnswerOverdue() as e:
+            return f"not answered in time: {_list(e.what)}"
         case closing.DataExportRequested() as e:
             return f"the customer wants {plain(e.what)}"
         case closing.DataExportRecorded() as e:
