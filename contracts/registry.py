@@ -3,6 +3,7 @@
 from contracts.commands.binding import (
     AnswerModification,
     AssignContacts,
+    ChooseBilling,
     ConfigurePermissions,
     HidePartnership,
     ProposeModification,
@@ -83,6 +84,7 @@ INVITATION = (
 BINDING = (
     RecordActivation,
     ConfigurePermissions,
+    ChooseBilling,
     UpdateCustomerInfo,
     AssignContacts,
     ProposeModification,
@@ -165,6 +167,7 @@ PARTNERSHIP_EVENTS = (
     binding.SwitchAborted,
     binding.SwitchCompleted,
     upkeep.PermissionsConfigured,
+    upkeep.BillingChosen,
     upkeep.CustomerInfoUpdated,
     upkeep.ContactsAssigned,
     upkeep.BusinessDataRecorded,

@@ -19,7 +19,7 @@ from handlers.states import (
 
 UPKEEP: dict[Side, tuple[str, ...]] = {
     "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
-    "customer": ("ConfigurePermissions", "UpdateCustomerInfo", "RequestDataExport"),
+    "customer": ("ConfigurePermissions", "ChooseBilling", "UpdateCustomerInfo", "RequestDataExport"),
 }
 
 

@@ -74,6 +74,7 @@ RULES: dict[type[Command], Rule] = {
     invitation.CancelInvitation: _rule(PARTNER, CUSTOMER, roles=_editors),
     binding.RecordActivation: _rule(SYSTEM),
     binding.ConfigurePermissions: _rule(PARTNER, CUSTOMER, roles=_admins),
+    binding.ChooseBilling: _rule(CUSTOMER, roles=_admins),
     binding.UpdateCustomerInfo: _rule(PARTNER, CUSTOMER, roles=_editors),
     binding.AssignContacts: _rule(PARTNER, roles=_editors),
     binding.ProposeModification: _rule(PARTNER, CUSTOMER, roles=_editors),

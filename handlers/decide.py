@@ -48,6 +48,7 @@ ON_PARTNERSHIP: dict[type[Command], Callable[..., Decision]] = {
     invitation.CancelInvitation: offering.cancel,
     binding.RecordActivation: upkeep.record_activation,
     binding.ConfigurePermissions: upkeep.configure_permissions,
+    binding.ChooseBilling: upkeep.choose_billing,
     binding.UpdateCustomerInfo: modification.update_customer_info,
     binding.AssignContacts: upkeep.assign_contacts,
     binding.ProposeModification: modification.propose,

@@ -235,6 +235,8 @@ class Partnership(Document):
     """While the offer is open, whom it is made to; so that a second one is found. Else empty."""
     agreement_ends_at: Moment | None = None
     permissions: tuple[ShortText, ...] = ()
+    billing_choice: BillingMode | None = None
+    """The customer's, for whatever end comes (R57); one that it gives with a request or a decision replaces it."""
     contacts: Contacts = Contacts()
     business: tuple[BusinessPeriod, ...] = ()
     hidden_by: tuple[Side, ...] = ()

@@ -81,7 +81,7 @@ def _terminated(scene: Scene, customer: Customer, end: End) -> PartnershipTermin
         **scene.ids,
         by=end.by,
         category=end.category,
-        billing_mode=end.choice or "direct",
+        billing_mode=end.choice or scene.partnership.billing_choice or "direct",
         counted=end.counted,
         extra_used=end.counted and uses_extra(customer, "customer", scene.partner.id, scene.platform_policy, scene.now),
         successor=end.successor,

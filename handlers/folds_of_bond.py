@@ -19,6 +19,7 @@ from contracts.events.binding import (
 from contracts.events.notice import NoticeSent, NotificationOutcomeRecorded
 from contracts.events.partnership import Why
 from contracts.events.upkeep import (
+    BillingChosen,
     BusinessDataRecorded,
     ContactsAssigned,
     CustomerInfoUpdated,
@@ -35,7 +36,7 @@ from contracts.events.upkeep import (
 from contracts.message import Event
 from handlers.documents import Modification, Partnership, Told
 from handlers.folds_of_offer import Fields, no_change, state_of
-from handlers.states import Active, Ending, Invited, State, Suspended, Switching
+from handlers.states import Active, Ending, Invited, State, Suspended, Switching, with_choice
 from handlers.tokens import secret_of
 
 PERIODS_MAX = 36
@@ -106,6 +107,17 @@ def _agreement(_: Partnership, event: PartnershipAgreementUpdated, __: datetime)
 
 def _permissions(_: Partnership, event: PermissionsConfigured, __: datetime) -> Fields:
     return {"permissions": event.permissions}
+
+
+def _billing(partnership: Partnership, event: BillingChosen, _: datetime) -> Fields:
+    """For whatever end comes, and in the place of what was chosen with a request or a decision."""
+    mode, state, drafts = event.billing_mode, partnership.state, partnership.drafts
+    chosen = {side: draft.but(billing_mode=mode) if draft.billing_mode else draft for side, draft in drafts.items()}
+    return {
+        "billing_choice": mode,
+        "drafts": chosen,
+        "state": with_choice(state, mode) if isinstance(state, Ending) else state,
+    }
 
 
 def _info(partnership: Partnership, event: CustomerInfoUpdated | ModificationApplied, _: datetime) -> Fields:
@@ -206,6 +218,7 @@ FOLDS_OF_BOND: dict[type[Event], Callable[[Partnership, Any, datetime], Fields]]
     SwitchBlocked: no_change,
     SwitchCompleted: no_change,
     PermissionsConfigured: _permissions,
+    BillingChosen: _billing,
     CustomerInfoUpdated: _info,
     ContactsAssigned: _contacts,
     BusinessDataRecorded: _business,

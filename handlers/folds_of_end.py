@@ -255,6 +255,7 @@ def _terminated(partnership: Partnership, event: PartnershipTerminated, at: date
         "waived": (),
         "modification": None,
         "restore": None,
+        "billing_choice": None,
         "answers_due": {name: at for name, at in partnership.answers_due.items() if name == "export"},
         "agreement_ends_at": None,
     }

@@ -63,6 +63,7 @@ from contracts.events.termination import (
     VerificationCodeSent,
 )
 from contracts.events.upkeep import (
+    BillingChosen,
     ContactsAssigned,
     CustomerInfoUpdated,
     ModificationApplied,
@@ -194,6 +195,7 @@ NOTICES: dict[type[Event], Notice] = {
     SwitchOverdue: Notice("switch_overdue", _platform),
     SwitchAborted: Notice("switch_aborted", _both),
     PermissionsConfigured: Notice("permissions_configured", _both),
+    BillingChosen: Notice("billing_chosen", _both),
     CustomerInfoUpdated: Notice("customer_info_updated", _both),
     ContactsAssigned: Notice("contacts_assigned", _both),
     ModificationProposed: Notice("modification_proposed", _asked_to_answer),

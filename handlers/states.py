@@ -190,6 +190,18 @@ def cases_of(state: Ending) -> tuple[TerminationCase, ...]:
     return (*cases, *(case.second for case in cases if case.second is not None))
 
 
+def with_choice(state: Ending, mode: BillingMode) -> Ending:
+    """With another choice of who bills afterwards (R57), in each request that is open."""
+    changes: dict[str, object] = {"case": _chosen(state.case, mode)}
+    if isinstance(state, Stalled) and state.own is not None:
+        changes["own"] = with_choice(state.own, mode)
+    return state.but(**changes)
+
+
+def _chosen(case: TerminationCase, mode: BillingMode) -> TerminationCase:
+    return case.but(billing_mode=mode, second=case.second and _chosen(case.second, mode))
+
+
 def request_of(draft: Draft, by: Side, at: datetime, ends_at: datetime, mode: BillingMode | None) -> TerminationCase:
     """What the draft of a side becomes that answers the other one's request: it does not count."""
     return TerminationCase(

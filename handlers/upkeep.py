@@ -3,6 +3,7 @@
 from contracts.business import BusinessPeriod
 from contracts.commands.binding import (
     AssignContacts,
+    ChooseBilling,
     ConfigurePermissions,
     HidePartnership,
     RecordActivation,
@@ -14,6 +15,7 @@ from contracts.commands.binding import (
 from contracts.events.binding import ActivationRecorded, PartnershipResumed, PartnershipSuspended
 from contracts.events.partnership import Why
 from contracts.events.upkeep import (
+    BillingChosen,
     BusinessDataRecorded,
     ContactsAssigned,
     PartnershipHidden,
@@ -64,6 +66,14 @@ def configure_permissions(scene: Scene, command: ConfigurePermissions) -> Decisi
     if isinstance(bond, Rejected):
         return bond
     return Accepted((PermissionsConfigured(**scene.standing, permissions=command.permissions),))
+
+
+def choose_billing(scene: Scene, command: ChooseBilling) -> Decision:
+    """R57: also where nobody asks the customer: an end that needs no consent, the platform's, the agreement's."""
+    bond = living(scene.partnership)
+    if isinstance(bond, Rejected):
+        return bond
+    return Accepted((BillingChosen(**scene.standing, billing_mode=command.billing_mode),))
 
 
 def assign_contacts(scene: Scene, command: AssignContacts) -> Decision:

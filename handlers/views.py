@@ -11,7 +11,18 @@ from contracts.events.termination import BlockWaived
 from contracts.message import Actor, Event
 from contracts.registry import EVENTS
 from contracts.standing import BillingCycle
-from contracts.terms import Category, Initiator, Model, OfferStatus, Purpose, Side, Stage, Status, other_side
+from contracts.terms import (
+    BillingMode,
+    Category,
+    Initiator,
+    Model,
+    OfferStatus,
+    Purpose,
+    Side,
+    Stage,
+    Status,
+    other_side,
+)
 from handlers.actions import case_actions, tile_actions
 from handlers.documents import Customer, Partner, Partnership
 from handlers.policy import Policy
@@ -132,6 +143,8 @@ class PartnershipView(Contract):
     case_actions: tuple[str, ...]
     contacts: ContactsView
     permissions: tuple[ShortText, ...]
+    billing_choice: BillingMode | None
+    """Of the customer, for the end (R57)."""
     business: tuple[BusinessPeriod, ...]
     offer: OfferView | None
     modification: ModificationView | None
@@ -178,6 +191,7 @@ def view(
         case_actions=case_actions(partnership, partner, viewer.kind, policy),
         contacts=_contacts(partnership, partner),
         permissions=partnership.permissions,
+        billing_choice=partnership.billing_choice,
         business=partnership.business,
         offer=_offer(partnership, viewer),
         modification=_modification(partnership),

@@ -4,6 +4,7 @@ from contracts.business import BillPeriod
 from contracts.commands.binding import (
     AnswerModification,
     AssignContacts,
+    ChooseBilling,
     ConfigurePermissions,
     HidePartnership,
     ProposeModification,
@@ -135,6 +136,7 @@ def command(name: str, partner: str = "p1") -> Send | Enter:
         "CancelInvitation": cancel(partner),
         "RecordActivation": by_system(RecordActivation, partner, outcome="done"),
         "ConfigurePermissions": by_partner(ConfigurePermissions, partner, permissions=("read_usage",)),
+        "ChooseBilling": by_customer(ChooseBilling, partner, billing_mode="none"),
         "UpdateCustomerInfo": by_partner(UpdateCustomerInfo, partner, changes=Changes(phone="+44 1")),
         "AssignContacts": by_partner(AssignContacts, partner, contacts=Contacts(assigned_contact="Grace")),
         "ProposeModification": by_customer(ProposeModification, partner, changes=Changes(terms="five per cent more")),

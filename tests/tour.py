@@ -6,6 +6,7 @@ from datetime import timedelta
 from contracts.commands.binding import (
     AnswerModification,
     AssignContacts,
+    ChooseBilling,
     ConfigurePermissions,
     HidePartnership,
     ProposeModification,
@@ -108,6 +109,7 @@ TOUR: dict[str, Callable[[], Story]] = {
         delivered(),
         by_system(RecordActivation, outcome="done"),
         by_partner(ConfigurePermissions, permissions=("read_usage",)),
+        by_customer(ChooseBilling, billing_mode="none"),
         by_partner(UpdateCustomerInfo, changes=PHONE),
         by_partner(AssignContacts, contacts=Contacts(assigned_contact="Grace", support_level="gold")),
         by_system(RecordBusinessData, period="2026-01", amount=123_45, currency="EUR", orders=7),

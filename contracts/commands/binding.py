@@ -8,6 +8,7 @@ from contracts.base import Count, LongText, ShortText
 from contracts.business import Amount, Currency, Period
 from contracts.details import Changes, Contacts
 from contracts.message import Command
+from contracts.terms import BillingMode
 from contracts.topics import TopicName
 
 
@@ -27,6 +28,12 @@ class ConfigurePermissions(BindingCommand):
     """What the partner may do in the customer's account (R33); another system applies it."""
 
     permissions: Annotated[tuple[ShortText, ...], Field(max_length=64)]
+
+
+class ChooseBilling(BindingCommand):
+    """Who bills the customer when the partnership has ended, whoever ends it (R57); a later choice replaces it."""
+
+    billing_mode: BillingMode
 
 
 class UpdateCustomerInfo(BindingCommand):

@@ -8,7 +8,7 @@ from contracts.base import Id, Moment, ShortText
 from contracts.business import BusinessPeriod, Period
 from contracts.details import Changes, Contacts
 from contracts.events.partnership import SteadyEvent, Why
-from contracts.terms import Side
+from contracts.terms import BillingMode, Side
 
 Fields = Annotated[tuple[ShortText, ...], Field(max_length=16)]
 
@@ -17,6 +17,12 @@ class PermissionsConfigured(SteadyEvent):
     """What the partner may do in the customer's account from now on (R33); another system applies it."""
 
     permissions: Annotated[tuple[ShortText, ...], Field(max_length=64)]
+
+
+class BillingChosen(SteadyEvent):
+    """The customer has chosen who bills it when the partnership has ended (R57)."""
+
+    billing_mode: BillingMode
 
 
 class CustomerInfoUpdated(SteadyEvent):

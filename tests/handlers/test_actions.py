@@ -48,7 +48,7 @@ from tests.story import (
 
 UPKEEP = {
     "partner": ("ConfigurePermissions", "UpdateCustomerInfo", "AssignContacts"),
-    "customer": ("ConfigurePermissions", "UpdateCustomerInfo", "RequestDataExport"),
+    "customer": ("ConfigurePermissions", "ChooseBilling", "UpdateCustomerInfo", "RequestDataExport"),
     "platform": (),
 }
 CHANGED = by_customer(ProposeModification, changes=Changes(terms="ten"))

@@ -7,6 +7,7 @@ import pytest
 
 from contracts.commands.binding import (
     AnswerModification,
+    ChooseBilling,
     ConfigurePermissions,
     ProposeModification,
     RecordActivation,
@@ -33,6 +34,7 @@ from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle
 from handlers.policy import Policy
+from handlers.states import Terminated
 from handlers.views import PartnershipView, Viewer, view
 from tests.story import (
     BILLED,
@@ -53,6 +55,12 @@ from tests.story import (
     by_partner,
     by_platform,
     by_system,
+    customer_asks,
+    customer_confirms,
+    customer_decides,
+    customer_enters,
+    customer_gets_code,
+    customer_requests,
     customer_user,
     delivered,
     facts,
@@ -64,9 +72,11 @@ from tests.story import (
     partner_asks,
     partner_decides,
     partner_is,
+    platform_ends,
     policy,
     reached,
     registered,
+    switch,
     token,
     verified,
 )
@@ -358,3 +368,65 @@ def test_an_older_report_replaces_no_newer_address_and_says_nothing_of_the_rest(
     assert story.partner().contact.name == "Old"
     assert story.partner().language == "en"
     assert story.partner().status == "active"
+
+
+# ------------------------------------------------------------------------------------------------- who bills afterwards
+
+REFERRAL = (registered(notice_days=30), facts(), invite(model="referral"), opened(), verified(), accept())
+NONE = by_customer(ChooseBilling, billing_mode="none")
+
+
+def billed_by(story: Story) -> str:
+    state = story.partnership().state
+    assert isinstance(state, Terminated)
+    return state.billing_mode
+
+
+@pytest.mark.requirement("R57")
+def test_the_customer_chooses_who_bills_it_also_where_nobody_asks_it() -> None:
+    """By an end that needs no consent, by the platform's, and by the agreement's."""
+    day_30 = (later(days=30), facts(as_of=NOON + timedelta(days=30)), reached())
+    assert billed_by(given(*REFERRAL, partner_asks(), *day_30)) == "direct"
+    for steps in ((NONE, partner_asks()), (partner_asks(), NONE)):
+        assert billed_by(given(*REFERRAL, *steps, *day_30)) == "none"
+    assert billed_by(given(*BOUND, NONE, platform_ends())) == "none"
+    march = (later(days=60), facts(as_of=NOON + timedelta(days=60)), reached())
+    assert billed_by(given(*BOUND, UNTIL_MARCH, delivered(), NONE, *march)) == "none"
+
+
+@pytest.mark.requirement("R57")
+def test_the_latest_choice_counts() -> None:
+    decides = partner_decides()
+    asks = customer_asks(billing_mode="partner")
+    assert billed_by(given(*BOUND, NONE, asks, decides)) == "partner"
+    assert billed_by(given(*BOUND, asks, NONE, decides)) == "none"
+    assert billed_by(given(*BOUND, NONE, customer_asks(), decides)) == "none"
+    assert billed_by(given(*BOUND, NONE, partner_asks(), customer_decides(billing_mode="partner"))) == "partner"
+    assert billed_by(given(*BOUND, partner_asks(), NONE, customer_decides())) == "none"
+    drafted = (
+        customer_requests(),
+        customer_confirms(billing_mode="partner"),
+        NONE,
+        customer_gets_code(),
+        customer_enters(),
+    )
+    assert billed_by(given(*BOUND, *drafted, decides)) == "none"
+
+
+@pytest.mark.requirement("R27", "R57")
+def test_a_choice_is_for_the_end_of_its_own_partnership() -> None:
+    switched = given(*PROMPTED, by_customer(ChooseBilling, "p1", billing_mode="none"), switch(), delivered())
+    assert billed_by(switched) == "partner", "the new partner bills"
+    agreed = by_partner(AnswerReactivation, answer="agree", consent_version="1")
+    again = given(*PENDING, NONE, partner_decides(), by_customer(RequestReactivation, consent_version="1"), agreed)
+    assert again.partnership().billing_choice is None
+
+
+@pytest.mark.requirement("R57")
+def test_both_are_told_of_the_choice_and_the_view_shows_it() -> None:
+    story = given(*BOUND).when(NONE)
+    for party in ("customer", "partner"):
+        assert told(story, "billing_chosen", party)["billing_mode"] == "none"
+    assert seen(story, CUSTOMER).billing_choice == "none"
+    given(*VERIFIED).when(NONE).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
+    given(*TERMINATED).when(NONE).refused(RejectionCode.PARTNERSHIP_READ_ONLY)

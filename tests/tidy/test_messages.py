@@ -34,6 +34,7 @@ OWN_EVENTS = {
     "CancelInvitation": {"InvitationCancelled"},
     "RecordActivation": {"ActivationRecorded"},
     "ConfigurePermissions": {"PermissionsConfigured"},
+    "ChooseBilling": {"BillingChosen"},
     "UpdateCustomerInfo": {"CustomerInfoUpdated"},
     "AssignContacts": {"ContactsAssigned"},
     "ProposeModification": {"ModificationProposed"},

@@ -25,6 +25,7 @@ ALWAYS: dict[type[Event], str] = {
     binding.PartnershipAgreementUpdated: "the agreement behind it ends at another time",
     binding.SwitchOverdue: "it takes longer than it may",
     upkeep.PermissionsConfigured: "what the partner may do in the account",
+    upkeep.BillingChosen: "who bills the customer when it has ended",
     upkeep.ContactsAssigned: "whom the customer finds at the partner",
     upkeep.ModificationAcknowledged: "the other side agrees",
     upkeep.ModificationDeclined: "everything is as it was",
