@@ -27,6 +27,7 @@ from handlers.guards import (
     unfit,
 )
 from handlers.invitation import duplicate, expired_by, place_given_back
+from handlers.letters import CONSOLE
 from handlers.policy import Policy
 from handlers.scene import Scene
 from handlers.states import Invited
@@ -140,7 +141,7 @@ def _incomplete(command: InviteCustomer) -> Rejected | None:
 
 def _unofficial(command: InviteCustomer, policy: Policy, by: Side) -> Rejected | None:
     """R8, R19. The standards are the partner's."""
-    if refusal := _not_official(command.channel, policy):
+    if refusal := _not_official(command.channel, policy) or _nobodys(command.channel, command.customer_id):
         return refusal
     if by == "partner" and command.standards_version != policy.standards_version:
         return Rejected(RejectionCode.STANDARDS_VERSION_STALE, {"current": policy.standards_version})
@@ -151,6 +152,13 @@ def _not_official(channel: str, policy: Policy) -> Rejected | None:
     if channel in policy.official_channels:
         return None
     return Rejected(RejectionCode.CHANNEL_NOT_OFFICIAL, {"official": list(policy.official_channels)})
+
+
+def _nobodys(channel: str, customer_id: str | None) -> Rejected | None:
+    """Who is no known customer has no console to be told in."""
+    if channel != CONSOLE or customer_id is not None:
+        return None
+    return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": ["customer_id"]})
 
 
 def _may_not_be_invited(customer: Customer, partner: Partner, policy: Policy) -> Rejected | None:
@@ -179,8 +187,8 @@ def resend(scene: Scene, command: ResendInvitation) -> Decision:  # noqa: PLR091
         return refusal
     if state.links > state.rules.resends_max:
         return Rejected(RejectionCode.RESEND_LIMIT, {"resends_max": state.rules.resends_max})
-    # Also the way of before, which may be none any more.
-    if refusal := _not_official(command.channel or scene.partnership.offer.channel, scene.policy):
+    channel = command.channel or scene.partnership.offer.channel  # which may be official no more
+    if refusal := _not_official(channel, scene.policy) or _nobodys(channel, scene.partnership.customer_id):
         return refusal
     stage = "sent" if state.stage == "opened" else state.stage
     resent = InvitationResent(

@@ -223,6 +223,15 @@ def test_an_invitation_does_not_go_again_by_a_way_that_is_official_no_more() -> 
     assert isinstance(given(*dropped).when(by_partner(ResendInvitation, channel="sms")).events[0], InvitationResent)
 
 
+@pytest.mark.requirement("R19")
+def test_who_has_no_account_is_not_invited_in_a_console() -> None:
+    in_console = invite(channel="console_message")
+    given(registered()).when(in_console).refused(RejectionCode.INVITATION_INCOMPLETE, missing=["customer_id"])
+    again = by_partner(ResendInvitation, channel="console_message")
+    given(*INVITED).when(again).refused(RejectionCode.INVITATION_INCOMPLETE, missing=["customer_id"])
+    assert given(registered(), facts()).when(in_console.but(customer_id="c1")).rejection is None
+
+
 # ------------------------------------------------------------------------------------------------- why it is to end
 
 
