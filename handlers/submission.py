@@ -76,8 +76,8 @@ def submit(scene: Scene, side: Side, draft: Draft) -> tuple[Event, ...] | Reject
         return not_allowed(scene.partnership)
     if answers(state, side, scene.policy, scene.partnership.model):
         return _by_both(scene, customer, side, state, draft)
-    if not isinstance(state, Active | Suspended):
-        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"status": state.status})
+    if isinstance(state, Ending):
+        return Rejected(RejectionCode.REQUEST_ALREADY_OPEN, {"by": state.case.by, "stage": state.stage})
     counted = side in scene.policy.requests_of
     if counted and (refusal := limit_reached(customer, side, scene.partner.id, scene.policy, scene.now)):
         return refusal

@@ -20,6 +20,7 @@ from tests.story import (
     INVITED,
     NOON,
     PROMPTED,
+    SUSPENDED,
     VERIFIED,
     Send,
     Step,
@@ -163,3 +164,10 @@ def test_a_renewal_leaves_the_request_of_a_side_as_it_is() -> None:
     story.when(until(NEXT_YEAR), delivered()).then(PartnershipAgreementUpdated)
     pending = given(*BOUND, customer_asks(), UNTIL_MARCH, delivered())
     pending.when(until(NEXT_YEAR), delivered()).then(like(PartnershipAgreementUpdated, status="ending"))
+
+
+@pytest.mark.requirement("R39", "R41")
+def test_a_partnership_that_is_suspended_hears_of_the_agreement_too() -> None:
+    given(*SUSPENDED, until(MARCH)).when(delivered()).then(
+        like(PartnershipAgreementUpdated, agreement_ends_at=MARCH, status="suspended")
+    )

@@ -4,12 +4,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
 from contracts.commands.termination import CheckTermination, WaiveBlock, WithdrawTermination
 from contracts.events.billing import BillingSwitched, FinalBillRequested
 from contracts.events.checking import TerminationChecked
 from contracts.events.closing import DataRetentionStarted
 from contracts.events.facts import QuotaUpdated
 from contracts.events.termination import PartnershipTerminated
+from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from handlers.states import InNotice
 from tests.situations import WHY
@@ -19,6 +21,7 @@ from tests.story import (
     NOON,
     PENDING,
     STALLED,
+    Send,
     Step,
     accept,
     by_customer,
@@ -88,6 +91,36 @@ def test_a_check_of_what_is_stalled_says_what_it_finds_now() -> None:
     old = given(*STALLED, later(hours=25)).when(by_customer(CheckTermination)).events[0]
     assert isinstance(old, TerminationChecked)
     assert [found.item for found in old.items] == ["ACCOUNT_IN_ARREARS", "FACTS_UNKNOWN"]
+
+
+@pytest.mark.requirement("R44", "R66", "R74")
+@pytest.mark.parametrize(
+    "bound",
+    [
+        (BOUND[0], facts(reserved_instances_active=None), *BOUND[2:]),
+        (
+            *BOUND,
+            later(hours=25),
+            Send(
+                ReportCustomerStanding(
+                    actor=SYSTEM, as_of=NOON + timedelta(hours=25), facts=CustomerFacts(account_status="active")
+                ),
+                "c1",
+                "c1",
+            ),
+        ),
+    ],
+    ids=["one was never reported", "all but the last are too old"],
+)
+def test_one_fact_that_is_not_known_is_enough_to_stand_in_the_way(bound: tuple[Step, ...]) -> None:
+    assert given(*bound).when(customer_asks()).items == ["FACTS_UNKNOWN"]
+
+
+@pytest.mark.requirement("R48", "R74", "R113")
+def test_a_check_names_the_earlier_end_that_ones_own_request_would_bring() -> None:
+    referral = (registered(notice_days=30), facts(), invite(model="referral"), opened(), verified(), accept())
+    asked = given(*referral, partner_asks(end_at=NOON + timedelta(days=100)))
+    asked.when(by_customer(CheckTermination)).then(like(TerminationChecked, earliest_end_at=NOON + timedelta(days=30)))
 
 
 # ------------------------------------------------------------------------------------------------------ how far away

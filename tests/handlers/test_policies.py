@@ -25,6 +25,7 @@ from tests.story import (
     REGISTERED,
     TERMINATED,
     Send,
+    accept,
     customer_asks,
     customer_requests,
     delivered,
@@ -36,6 +37,7 @@ from tests.story import (
     partner_asks,
     partner_decides,
     partner_requests,
+    platform_ends,
     policy,
     registered,
     switch,
@@ -132,11 +134,69 @@ def test_the_checks_are_a_policy_by_model_and_initiator() -> None:
     assert given(*BOUND, frozen, policy(checks=none)).when(customer_asks()).rejection is None
 
 
+@pytest.mark.requirement("R44", "R63", "R64", "R65", "R66", "R67", "R68", "R69", "R70")
+def test_this_is_checked_by_default() -> None:
+    assert Policy().checks == {
+        "reseller": {
+            "customer": (
+                "ORDERS_AWAITING_PARTNER_PAYMENT",
+                "INDEPENDENT_MEMBERS_ATTACHED",
+                "ACCOUNT_IN_ARREARS",
+                "RESERVED_INSTANCES_ACTIVE",
+                "PARTNER_SUPPORT_PLAN_ACTIVE",
+                "CURRENCY_NOT_SET",
+                "SPECIAL_COMMERCE_CONTRACT",
+                "SETTLEMENTS_OUTSTANDING",
+                "ACCOUNT_FROZEN",
+            ),
+            "partner": (
+                "SETTLEMENTS_OUTSTANDING",
+                "INDEPENDENT_MEMBERS_ATTACHED",
+                "RESERVED_INSTANCES_ACTIVE",
+                "PARTNER_SUPPORT_PLAN_ACTIVE",
+                "ACCOUNT_FROZEN",
+            ),
+        },
+        "referral": {
+            "customer": ("ORDERS_AWAITING_PARTNER_PAYMENT", "SETTLEMENTS_OUTSTANDING"),
+            "partner": ("SETTLEMENTS_OUTSTANDING",),
+        },
+    }
+
+
+@pytest.mark.requirement("R44")
+@pytest.mark.parametrize("model", ["reseller", "referral"])
+def test_what_is_not_settled_stands_in_a_partners_way_whatever_the_model(model: str) -> None:
+    bound = (*REGISTERED, invite(model=model), opened(), verified(), accept())
+    owing = given(*bound, facts(settlements_outstanding=True))
+    assert owing.when(partner_asks()).items == ["SETTLEMENTS_OUTSTANDING"]
+
+
 @pytest.mark.requirement("R46")
 def test_how_long_a_reason_is_and_which_there_are_is_a_policy() -> None:
     given(*BOUND, policy(reason_characters_min=40)).when(customer_requests()).refused(
         RejectionCode.REASON_REQUIRED, characters_min=40
     )
+
+
+OF_CUSTOMER = ["customer_request", "agreement_early_termination", "direct_billing"]
+OF_PARTNER = ["partner_business_adjustment", "agreement_early_termination"]
+OF_PLATFORM = ["account_violation", "policy_violation"]
+
+
+@pytest.mark.requirement("R37", "R38", "R39", "R40", "R42", "R43")
+@pytest.mark.parametrize("category", sorted({*OF_CUSTOMER, *OF_PARTNER, *OF_PLATFORM}))
+@pytest.mark.parametrize(
+    ("asks", "own"),
+    [(customer_requests(), OF_CUSTOMER), (partner_requests(), OF_PARTNER), (platform_ends(), OF_PLATFORM)],
+    ids=["customer", "partner", "platform"],
+)
+def test_each_has_its_own_reasons(asks: Send, own: list[str], category: str) -> None:
+    story = given(*BOUND).when(asks.but(category=category))
+    if category in own:
+        assert story.rejection is None
+    else:
+        story.refused(RejectionCode.NOT_AUTHORIZED, categories=own)
 
 
 @pytest.mark.requirement("R88", "R98")

@@ -35,6 +35,7 @@ from tests.story import (
     CLOSED,
     NOON,
     PURGED,
+    SWITCHING,
     TERMINATED,
     Send,
     accept,
@@ -44,6 +45,7 @@ from tests.story import (
     by_system,
     customer_asks,
     customer_requests,
+    delivered,
     facts,
     given,
     invite,
@@ -149,6 +151,15 @@ ELSEWHERE: tuple[Any, ...] = (registered("p2"), invite("p2"), opened("p2"), veri
 def test_a_customer_that_is_bound_elsewhere_by_now_does_not_come_back() -> None:
     given(*TERMINATED, *ELSEWHERE).when(ASKED).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, bound=True)
     given(*TERMINATED, ASKED, *ELSEWHERE).when(AGREES).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE)
+
+
+@pytest.mark.requirement("R27", "R106")
+def test_nor_does_one_that_is_about_to_be_handed_over() -> None:
+    """The platform ends the old partnership while the switch is on its way: the customer is free, and yet it is not."""
+    story = given(*SWITCHING, platform_ends())
+    story.when(ASKED).refused(RejectionCode.CUSTOMER_BOUND_ELSEWHERE, bound=False)
+    story.when(delivered())
+    assert story.partnership("p2").state.status == "active"
 
 
 @pytest.mark.requirement("R104", "R105")

@@ -6,6 +6,7 @@ from typing import Any, TypeGuard
 import pytest
 from pydantic import ValidationError
 
+from contracts.commands.binding import RecordActivation
 from contracts.commands.closing import (
     AnswerReactivation,
     RecordClosingStep,
@@ -23,7 +24,9 @@ from contracts.events.invitation import InvitationReminded, InvitationSent
 from contracts.events.notice import NoticeSent
 from contracts.events.termination import (
     TerminationApproved,
+    TerminationDecisionRequested,
     TerminationEscalated,
+    TerminationRejected,
     TerminationWithdrawn,
 )
 from contracts.message import SYSTEM
@@ -36,6 +39,7 @@ from handlers.waiting import waiting_on
 from tests.situations import WHY
 from tests.story import (
     BOUND,
+    CODE_SENT,
     IN_NOTICE,
     INVITED,
     NOON,
@@ -52,6 +56,7 @@ from tests.story import (
     by_platform,
     by_system,
     customer_asks,
+    customer_enters,
     customer_requests,
     delivered,
     facts,
@@ -124,6 +129,37 @@ def test_so_does_one_that_waits_for_its_decision_and_a_draft_is_still_there() ->
     story.when(partner_decides()).then(TerminationApproved)
     draft = given(*WITH_NOTICE, until(5), delivered(), customer_requests(), later(days=5), blocked, reached())
     assert draft.when(until(900, as_of=5), delivered()).partnership().drafts["customer"].stage == "unconfirmed"
+
+
+@pytest.mark.requirement("R41", "R78")
+def test_a_draft_that_the_agreements_end_has_overtaken_is_not_submitted_beside_it() -> None:
+    """The code had been sent before; whose case is open by now is what the refusal says."""
+    at_once = Send(UpdateAgreement(actor=SYSTEM, as_of=NOON, ends_at=NOON + timedelta(minutes=1)), "p1", "p1")
+    over = (at_once, facts(account_in_arrears=True), delivered(), later(minutes=1), reached("agreement_end"))
+    given(*CODE_SENT, *over).when(customer_enters()).refused(
+        RejectionCode.REQUEST_ALREADY_OPEN, by="platform", stage="stalled"
+    )
+
+
+@pytest.mark.requirement("R41")
+def test_an_agreement_is_over_once_also_where_the_platform_says_no_to_the_end() -> None:
+    no = by_platform(DecideTermination, approve=False, reason=WHY)
+    fresh = policy(facts_hours_max=8784)
+    over = (until(20), delivered(), later(days=20), reached("agreement_end"), later(days=30))
+    story = given(*BOUND, fresh, facts(account_in_arrears=True), *over, reached("stalled_too_long"))
+    story.when(no, reached("agreement_end"))
+    assert story.partnership().state.status == "active"
+
+
+@pytest.mark.requirement("R41", "R80")
+def test_a_no_to_the_agreements_end_asks_again_who_had_to_decide_before() -> None:
+    no = by_platform(DecideTermination, approve=False, reason=WHY)
+    asked = (policy(facts_hours_max=8784), partner_asks(), facts(account_in_arrears=True))
+    over = (until(5), delivered(), later(days=5), reached("agreement_end"), later(days=30))
+    given(*WITH_NOTICE, *asked, *over, reached("stalled_too_long")).when(no).then(
+        like(TerminationRejected, status="ending", stage="pending_decision"),
+        like(TerminationDecisionRequested, decider="customer", decide_by=NOON + 40 * DAY),
+    )
 
 
 @pytest.mark.requirement("R41", "R113")
@@ -315,6 +351,13 @@ def test_what_has_no_time_any_more_is_still_waited_for(
     assert waiting in waits(given(*steps), partner).items()
 
 
+@pytest.mark.requirement("R31")
+def test_an_account_that_is_activated_is_not_waited_for() -> None:
+    assert "activation" in waits(given(*BOUND))
+    assert "activation" in waits(given(*BOUND, by_system(RecordActivation, outcome="failed")))
+    assert "activation" not in waits(given(*BOUND, by_system(RecordActivation, outcome="done")))
+
+
 @pytest.mark.requirement("R99", "R103")
 def test_after_a_reactivation_bill_and_data_are_waited_for() -> None:
     ask = by_customer(RequestReactivation, consent_version="1")
@@ -334,6 +377,13 @@ def test_what_is_tried_again_has_time_again() -> None:
     story = given(*TERMINATED, failed, later(days=7), reached(), retry)
     assert story.when(later(days=6), reached("closing")).events == []
     story.when(later(days=1), reached("closing")).then(ClosingStalled)
+
+
+@pytest.mark.requirement("R88")
+def test_what_is_done_too_late_has_no_time_again() -> None:
+    done = by_system(RecordClosingStep, step="data", outcome="done")
+    story = given(*TERMINATED, later(days=7), reached("closing"), done)
+    assert story.when(later(days=7), reached("closing")).events == []
 
 
 @pytest.mark.requirement("R97")
