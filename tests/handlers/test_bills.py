@@ -45,6 +45,7 @@ from tests.story import (
     SUPPORT,
     TERMINATED,
     Send,
+    Step,
     Story,
     accept,
     by_customer,
@@ -180,6 +181,13 @@ def test_who_billed_before_is_who_was_told_last() -> None:
     assert (switched(direct).from_mode, switched(direct).from_partner_id) == ("direct", None)
     moved = given(*BOUND, *TO_P2, switch("p2")).when(delivered())
     assert (switched(moved).from_partner_id, switched(moved).to_partner_id) == ("p1", "p2")
+
+
+@pytest.mark.requirement("R30", "R57")
+@pytest.mark.parametrize("steps", [BOUND, (*TERMINATED, ASKED, AGREES)], ids=["bound", "back again"])
+def test_whose_customer_it_is_bills_it(steps: tuple[Step, ...]) -> None:
+    customer = given(*steps).customer()
+    assert (customer.billing_mode, customer.billing_partner_id) == ("partner", "p1")
 
 
 @pytest.mark.requirement("R57", "R98")

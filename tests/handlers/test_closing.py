@@ -5,6 +5,13 @@ from typing import Any
 
 import pytest
 
+from contracts.commands.binding import (
+    AssignContacts,
+    ConfigurePermissions,
+    ProposeModification,
+    RecordBusinessData,
+    UpdateCustomerInfo,
+)
 from contracts.commands.closing import (
     AnswerReactivation,
     ConfirmFinalBill,
@@ -19,6 +26,8 @@ from contracts.commands.closing import (
     ResolveDispute,
 )
 from contracts.commands.facts import CustomerFacts, ReportCustomerStanding
+from contracts.commands.termination import CheckTermination, SubmitVerificationCode
+from contracts.details import Changes, Contacts
 from contracts.events.billing import (
     DisputeResolved,
     FinalBillConfirmed,
@@ -38,14 +47,16 @@ from contracts.events.closing import (
     LegalHoldReleased,
     PersonalDataPurged,
 )
+from contracts.events.invitation import OfferDetails
 from contracts.events.notice import NoticeSent
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle
 from handlers.actions import case_actions
-from handlers.documents import Customer
+from handlers.documents import Customer, Partnership
 from handlers.keeping import redacted
 from handlers.policy import Policy
+from handlers.states import Purged
 from tests.situations import PERIOD, WHY
 from tests.story import (
     BILLED,
@@ -57,11 +68,15 @@ from tests.story import (
     SUPPORT,
     TERMINATED,
     Send,
+    Step,
     by_customer,
     by_partner,
     by_platform,
     by_system,
     customer_asks,
+    customer_confirms,
+    customer_gets_code,
+    customer_requests,
     facts,
     given,
     invite,
@@ -70,6 +85,7 @@ from tests.story import (
     on,
     opened,
     partner_decides,
+    platform_ends,
     policy,
     reached,
     registered,
@@ -208,6 +224,14 @@ def test_a_bill_that_stands_keeps_its_amount() -> None:
     )
 
 
+@pytest.mark.requirement("R104", "R105")
+def test_after_a_dispute_the_customer_has_its_time_again() -> None:
+    resolved = (bill(), DISPUTE, later(days=13), on(ResolveDispute, SUPPORT, reason=WHY))
+    story = given(*TERMINATED, *resolved, later(days=2))
+    assert story.when(reached("bill_confirmation")).events == []
+    story.when(later(days=12), reached("bill_confirmation")).then(like(FinalBillConfirmed, automatic=True))
+
+
 @pytest.mark.requirement("R101", "R103")
 def test_the_final_bill_is_asked_for_with_the_current_billing_cycle() -> None:
     cycle = BillingCycle(starts_at=NOON, ends_at=NOON + timedelta(days=31))
@@ -274,6 +298,47 @@ def test_when_the_retention_is_over_everything_personal_is_gone() -> None:
     )
     assert partnership.state.status == "purged"
     assert partnership.next_due_at is None
+
+
+FULL_LIFE: tuple[Step, ...] = (
+    *BOUND,
+    by_system(RecordBusinessData, period="2026-01", amount=100, currency="EUR", orders=2),
+    by_partner(ConfigurePermissions, permissions=("read_usage",)),
+    by_partner(AssignContacts, contacts=Contacts(assigned_contact="Grace")),
+    by_partner(UpdateCustomerInfo, changes=Changes(phone="+44 1")),
+    by_customer(ProposeModification, changes=Changes(terms="five")),
+    by_customer(RequestDataExport),
+    by_system(RecordDataExport, outcome="done", location="https://export.example/1"),
+    facts(account_in_arrears=True),
+    customer_requests(),
+    facts(),
+    by_customer(CheckTermination, migration_plan="by March"),
+    customer_confirms(),
+    customer_gets_code(),
+    by_customer(SubmitVerificationCode, code="000000"),
+    platform_ends(),
+    *CLOSED[len(TERMINATED) :],
+)
+
+
+@pytest.mark.requirement("R98")
+def test_of_a_full_life_nothing_is_left_but_what_it_was_about() -> None:
+    """It is folded again from its redacted events, and comes to the same."""
+    story = given(*FULL_LIFE, later(days=30)).when(reached("retention_end"))
+    purged = story.partnership()
+    assert purged == Partnership(
+        id="p1-c1",
+        rev=purged.rev,
+        sequences=purged.sequences,
+        partner_id="p1",
+        customer_id="c1",
+        purpose="new_customer_acquisition",
+        model="reseller",
+        offer=OfferDetails(),
+        state=Purged(purged_at=NOON + timedelta(days=30)),
+        open_keys=(),
+        codes=1,
+    )
 
 
 @pytest.mark.requirement("R98")

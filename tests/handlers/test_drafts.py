@@ -46,6 +46,7 @@ from tests.story import (
     READ,
     SUPPORT,
     Send,
+    Step,
     by_customer,
     by_partner,
     by_support,
@@ -159,6 +160,13 @@ def test_a_draft_that_lies_for_seven_days_lapses() -> None:
     given(*BLOCKED, later(days=7), facts(as_of=NOON + timedelta(days=7))).when(by_customer(CheckTermination)).then(
         like(TerminationChecked, passed=True)
     )
+
+
+@pytest.mark.requirement("R62")
+def test_so_does_a_partners() -> None:
+    given(*BOUND, partner_requests(), later(days=7)).when(reached("partner_draft")).then(
+        like(TerminationDraftDiscarded, by="partner", cause="lapsed")
+    ).told(partner="termination_draft_discarded")
 
 
 @pytest.mark.requirement("R45", "R48")
@@ -366,6 +374,27 @@ def test_an_account_that_does_not_match_is_not_found(field: str, value: str) -> 
     given(*nobodys).when(SUPPORT_ASKS.but(on_behalf=nothing)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
 
 
+OTHERS = OnBehalf(side="customer", account_id="c1", registered_email="other@c1.example")
+
+
+@pytest.mark.requirement("R94")
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        (BOUND, by_support(CheckTermination)),
+        (DRAFTED, SUPPORT_CONFIRMS),
+        (CODE_NEEDED, by_support(SendVerificationCode)),
+        (CODE_SENT, by_support(SubmitVerificationCode, code="123456")),
+        (DRAFTED, by_support(WithdrawTermination)),
+    ],
+    ids=["check", "confirm", "send a code", "enter it", "withdraw"],
+)
+def test_customer_service_needs_the_registered_e_mail_at_each_step(before: tuple[Step, ...], command: Send) -> None:
+    given(*before).when(command.but(on_behalf=OTHERS)).refused(
+        RejectionCode.ACCOUNT_NOT_MATCHED, needed=["account_id", "registered_email"]
+    )
+
+
 @pytest.mark.requirement("R82", "R95")
 def test_customer_service_acts_for_a_partner_too_always_with_a_code_and_never_by_itself() -> None:
     asks = by_support(
@@ -402,6 +431,16 @@ def test_the_platform_grants_one_request_more_which_is_used_up() -> None:
 def test_a_request_that_was_granted_and_not_needed_is_kept() -> None:
     story = given(*BOUND, grant(), customer_asks())
     assert story.customer().extra_requests == 1
+
+
+@pytest.mark.requirement("R62")
+def test_requests_that_were_granted_are_used_up_one_by_one() -> None:
+    again = (by_customer(WithdrawTermination), customer_asks())
+    story = given(*PENDING, grant(), grant(), *again)
+    assert story.customer().extra_requests == 1
+    story.when(*again)
+    assert story.customer().extra_requests == 0
+    story.when(*again).refused(RejectionCode.REQUEST_LIMIT_REACHED)
 
 
 @pytest.mark.requirement("R62")

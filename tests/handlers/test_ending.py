@@ -208,6 +208,15 @@ def test_what_is_waived_for_a_draft_goes_with_it_and_only_its_side_hears_of_it()
     given(*PENDING).when(waive).told(partner="block_waived", customer="block_waived")
 
 
+@pytest.mark.requirement("R66", "R76")
+def test_the_fact_of_what_is_waived_need_not_be_known() -> None:
+    unknown = (BOUND[0], facts(reserved_instances_active=None), *BOUND[2:], customer_requests())
+    waived = by_platform(WaiveBlock, item="RESERVED_INSTANCES_ACTIVE", reason=WHY)
+    given(*unknown, waived).when(by_customer(CheckTermination)).then(
+        like(TerminationChecked, items=(), passed=True), like(TerminationDraftChecked, draft_stage="unconfirmed")
+    )
+
+
 @pytest.mark.requirement("R80")
 def test_after_thirty_days_the_platform_decides_about_a_stalled_end() -> None:
     story = given(*STALLED).when(BY_PLATFORM).refused(RejectionCode.NO_OPEN_REQUEST)

@@ -186,6 +186,23 @@ def both_ask() -> Story:
 
 
 @pytest.mark.requirement("R113", "R130")
+@pytest.mark.parametrize("again", [customer_requests(), partner_requests()], ids=["customer", "partner"])
+def test_where_both_have_asked_neither_asks_again(again: Send) -> None:
+    both_ask().when(again).refused(RejectionCode.REQUEST_ALREADY_OPEN, by="partner", stage="in_notice")
+
+
+@pytest.mark.requirement("R41", "R113")
+def test_where_both_have_asked_both_go_on_when_the_agreement_that_overtook_them_is_renewed() -> None:
+    over = (until(20, as_of=10), delivered(), later(days=10), facts(as_of=NOON + timedelta(days=20), **OWING))
+    story = both_ask().when(*over, reached("agreement_end"), until(400, as_of=20), delivered())
+    state = story.partnership().state
+    assert isinstance(state, InNotice)
+    assert (state.case.by, state.case.ends_at) == ("partner", NOON + timedelta(days=30))
+    assert state.case.second is not None
+    assert (state.case.second.by, state.case.second.ends_at) == ("customer", NOON + timedelta(days=40))
+
+
+@pytest.mark.requirement("R113", "R130")
 def test_who_needs_no_consent_is_not_held_by_the_other_sides_withdrawal() -> None:
     story = both_ask().when(later(days=19), by_partner(WithdrawTermination))
     fortieth = NOON + timedelta(days=40)
@@ -298,6 +315,15 @@ def test_a_choice_of_billing_goes_with_the_request_that_it_was_made_for() -> Non
     assert next(e for e in gone.events if isinstance(e, PartnershipTerminated)).billing_mode == "direct"
 
 
+@pytest.mark.requirement("R57", "R113")
+def test_and_stays_with_it_when_the_other_sides_is_gone() -> None:
+    both = (*REFERRAL, FRESH, partner_asks(), later(days=10), customer_asks(billing_mode="none"))
+    story = given(*both).when(by_partner(WithdrawTermination))
+    story.then(TerminationWithdrawn, like(TerminationApproved, basis="goes_on", billing_mode="none"))
+    story.when(later(days=30), reached("notice_end"))
+    assert next(e for e in story.events if isinstance(e, PartnershipTerminated)).billing_mode == "none"
+
+
 @pytest.mark.requirement("R62", "R74", "R76")
 def test_who_asked_second_is_checked_by_its_own_request() -> None:
     once = (customer_asks(), by_customer(WithdrawTermination))
@@ -351,6 +377,21 @@ def test_a_second_request_is_looked_at_when_its_own_time_comes() -> None:
         assert all(event.passed for event in again.events if isinstance(event, TerminationChecked))
 
 
+@pytest.mark.requirement("R113")
+@pytest.mark.parametrize(
+    ("day", "next_look"),
+    [(30, 31), (39.5, 40), (40, 41), (60, 61)],
+    ids=["long before", "the day before", "just then", "after it"],
+)
+def test_and_else_a_day_later(day: float, next_look: int) -> None:
+    """The customer's own request is for the fortieth day."""
+    owing = facts(as_of=NOON + timedelta(days=30), **OWING)
+    story = both_ask().when(later(days=20), owing, reached("notice_end"), later(days=day - 30))
+    state = story.when(by_customer(CheckTermination)).partnership().state
+    assert isinstance(state, Stalled)
+    assert state.recheck_at == NOON + timedelta(days=next_look)
+
+
 @pytest.mark.requirement("R41", "R113")
 def test_a_renewal_leaves_a_draft_as_it_is_and_says_who_asked_and_until_when_the_agreement_goes() -> None:
     asked = (until(20), delivered(), customer_asks(end_at=NOON + timedelta(days=90)), later(days=19))
@@ -361,6 +402,17 @@ def test_a_renewal_leaves_a_draft_as_it_is_and_says_who_asked_and_until_when_the
     assert {("customer", "agreement_updated"), ("customer", "termination_approved")} <= told(story)
     approved = [event.basis for event in story.events if isinstance(event, TerminationApproved)]
     assert approved == ["goes_on"]
+
+
+@pytest.mark.requirement("R41", "R79")
+def test_what_would_have_ended_before_the_renewal_came_is_not_approved_for_a_day_that_is_over() -> None:
+    over = (until(20), delivered(), later(days=20), facts(as_of=NOON + timedelta(days=20), **OWING))
+    story = given(*REFERRAL, FRESH, partner_asks(), *over, reached("agreement_end"), later(days=20))
+    story.when(until(400, as_of=40), delivered()).then(
+        like(TerminationWithdrawn, by="platform", status="ending", stage="in_notice"), PartnershipAgreementUpdated
+    )
+    story.when(reached("notice_end"))
+    assert isinstance(story.partnership().state, Stalled)
 
 
 @pytest.mark.requirement("R47")

@@ -21,6 +21,7 @@ from contracts.events.invitation import (
     InvitationSent,
 )
 from contracts.events.notice import NoticeSent, TokenRequest
+from contracts.events.termination import PartnershipTerminated
 from contracts.events.upkeep import ModificationApplied, ModificationProposed
 from contracts.message import Role
 from contracts.rejections import RejectionCode
@@ -29,6 +30,7 @@ from tests.story import (
     INVITED,
     NOON,
     OPENED,
+    PROMPTED,
     REGISTERED,
     SUSPENDED,
     VERIFIED,
@@ -207,6 +209,21 @@ def test_a_customer_that_offers_itself_consents_and_confirms_its_switch_by_that(
     given(*KNOWN).when(customer_offers(customer_id="c2")).refused(RejectionCode.NOT_AUTHORIZED)
 
 
+@pytest.mark.requirement("R6", "R7")
+@pytest.mark.parametrize(
+    ("known", "code"),
+    [
+        ((), RejectionCode.CUSTOMER_NOT_QUALIFIED),
+        ((facts(compliant=None),), RejectionCode.CUSTOMER_NOT_COMPLIANT),
+    ],
+    ids=["nothing", "not whether it is compliant"],
+)
+def test_a_customer_that_offers_itself_has_to_be_known_as_fit(known: tuple[Step, ...], code: RejectionCode) -> None:
+    """Where a partner offers, there is time until the acceptance."""
+    verified_once = (registered(), *known, invite(), opened(), verified(), decline())
+    given(*verified_once, registered("p2"), OFFERS).when(customer_offers()).refused(code, known=False)
+
+
 # ------------------------------------------------------------------------------------------------ an own customer (C1)
 
 
@@ -228,6 +245,16 @@ def test_an_own_customer_may_be_invited_to_other_terms_where_the_policy_says_so(
     assert story.partner().quota.bound == 1
 
 
+@pytest.mark.requirement("R1", "R27")
+def test_what_other_terms_have_taken_the_place_of_has_ended_by_renewal() -> None:
+    way = (policy(own_customers_may_be_invited=True), invite("p1", "c1", subject="again", customer_id="c1"))
+    entered = [opened(token="invitation:again:1"), verified(), accept(switch_confirmed=True)]  # noqa: S106
+    story = given(*BOUND, *way, *(Send(step.command, "again", "p1") for step in entered)).when(delivered())
+    assert [e.category for e in story.events if isinstance(e, PartnershipTerminated)] == ["renewal"]
+    other = given(*PROMPTED, switch()).when(delivered())
+    assert [e.category for e in other.events if isinstance(e, PartnershipTerminated)] == ["partner_switch"]
+
+
 # ------------------------------------------------------------------------------------------------------------- changed
 
 
@@ -241,6 +268,16 @@ def test_the_offers_maker_changes_it_at_once_and_the_other_side_proposes() -> No
     story.when(by_customer(ProposeModification, changes=Changes(terms="ten"))).then(ModificationProposed)
     story.when(by_partner(AnswerModification, answer="acknowledge"))
     assert story.partnership().offer.terms == "ten"
+
+
+@pytest.mark.requirement("R125", "R129")
+def test_what_the_offers_maker_changes_is_what_is_offered() -> None:
+    assert (
+        given(*INVITED, by_partner(ProposeModification, changes=TERMS)).partnership().offer.terms
+        == "five per cent more"
+    )
+    own = given(*KNOWN, customer_offers(), by_customer(ProposeModification, "p2", changes=TERMS))
+    assert own.partnership("p2").offer.terms == "five per cent more"
 
 
 @pytest.mark.requirement("R25", "R129")
@@ -259,6 +296,14 @@ def test_an_open_offer_keeps_its_address() -> None:
     )
 
 
+@pytest.mark.requirement("R11", "R129")
+def test_an_open_offer_keeps_its_address_also_where_it_is_answered_by_another_change() -> None:
+    proposed = (*VERIFIED, by_customer(ProposeModification, changes=TERMS))
+    counter = by_partner(AnswerModification, answer="counter", changes=Changes(email="new@c1.example"))
+    given(*proposed).when(counter).refused(RejectionCode.NOT_ALLOWED_IN_STATUS, status="invited", field="email")
+    given(*proposed, later(days=30)).when(counter.but(changes=TERMS)).refused(RejectionCode.INVITATION_EXPIRED)
+
+
 @pytest.mark.requirement("R20")
 def test_a_deadline_comes_never_early_and_once_in_effect() -> None:
     at = NOON + timedelta(days=30)
@@ -269,8 +314,13 @@ def test_a_deadline_comes_never_early_and_once_in_effect() -> None:
 
 
 @pytest.mark.requirement("R98")
-def test_an_offer_that_came_to_nothing_is_purged_after_ninety_days() -> None:
-    story = given(*INVITED, cancel(), later(days=90)).when(reached())
+@pytest.mark.parametrize(
+    "came_to_nothing",
+    [(cancel(),), (opened(), decline()), (later(days=30), reached("invitation_expiry"))],
+    ids=["cancelled", "declined", "expired"],
+)
+def test_an_offer_that_came_to_nothing_is_purged_after_ninety_days(came_to_nothing: tuple[Step, ...]) -> None:
+    story = given(*INVITED, *came_to_nothing, later(days=90)).when(reached())
     assert story.partnership().state.status == "purged"
     assert story.partnership().offer.legal_name == ""
 

@@ -1,5 +1,7 @@
 """What is told holds when it is told, to whom it concerns, by a way that reaches them."""
 
+from datetime import timedelta
+
 import pytest
 
 from contracts.commands.binding import (
@@ -32,6 +34,7 @@ from tests.situations import PERIOD, WHY
 from tests.story import (
     BOUND,
     INVITED,
+    NOON,
     OPENED,
     PENDING,
     PROMPTED,
@@ -71,6 +74,7 @@ from tests.story import (
     partner_requests,
     platform_ends,
     policy,
+    reached,
     registered,
     verified,
 )
@@ -78,6 +82,15 @@ from tests.story import (
 ARREARS = facts(account_in_arrears=True)
 PROPOSES = by_customer(ProposeModification, changes=Changes(terms="ten"))
 ASKS_BACK = by_customer(RequestReactivation, consent_version="1")
+AGREES_BACK = by_partner(AnswerReactivation, answer="agree", consent_version="1")
+STALLED_FOR_BOTH: tuple[Step, ...] = (
+    *(registered(notice_days=30), facts(), invite(model="referral"), opened(), verified(), accept()),
+    policy(facts_hours_max=8784),
+    *(partner_asks(), later(days=10), customer_asks(), later(days=20)),
+    facts(as_of=NOON + timedelta(days=30), settlements_outstanding=True),
+    reached("notice_end"),
+)
+"""The partner's request cannot end it; the customer's own is for the fortieth day."""
 PARTNERS_CODE = (
     by_support(RequestTermination, "partner", category="partner_business_adjustment", reason=WHY).but(
         migration_plan="export", alternative_service="direct"
@@ -140,6 +153,11 @@ def test_a_code_that_did_not_arrive_is_sent_again_to_its_own_side_and_is_its_own
             (by_partner(AnswerModification, answer="decline", reason=WHY), later(hours=1), PROPOSES),
         ),
         ((*BOUND, ARREARS, customer_requests()), "customer", (facts(), by_customer(CheckTermination))),
+        ((*TERMINATED, ASKS_BACK), "partner", (AGREES_BACK,)),
+        ((*BOUND, customer_requests(), customer_confirms()), "customer", (by_customer(WithdrawTermination),)),
+        (STALLED, "customer", (facts(account_in_arrears=True, settlements_outstanding=True), delivered())),
+        (STALLED, "customer", (by_customer(WithdrawTermination),)),
+        (STALLED_FOR_BOTH, "customer", (later(days=10), by_partner(WithdrawTermination))),
     ],
     ids=[
         "an offer that was taken back",
@@ -156,6 +174,11 @@ def test_a_code_that_did_not_arrive_is_sent_again_to_its_own_side_and_is_its_own
         "a decision that is the platform's by now",
         "another change",
         "a block that is gone",
+        "a reactivation that was agreed to",
+        "a code that no draft needs",
+        "what is only a part of what blocks by now",
+        "a stalled end that was taken back",
+        "what blocks the other side's request by now",
     ],
 )
 def test_what_does_not_hold_any_more_is_not_sent_again(
@@ -213,6 +236,13 @@ def test_a_partner_is_sent_no_text_message_for_no_phone_of_its_is_known() -> Non
     story = given(policy(second_channels={"platform_email": "sms"}), *VERIFIED).when(accept())
     again = told(story.when(failed(told(story, "partner"))), "partner")
     assert (again.channel, again.address) == ("console_message", "p1@partner.example")
+
+
+@pytest.mark.requirement("R29")
+def test_a_customer_is_where_the_policy_says_so() -> None:
+    story = given(policy(second_channels={"platform_email": "sms"}), *VERIFIED).when(accept())
+    again = told(story.when(failed(told(story, "customer"))), "customer")
+    assert (again.channel, again.address) == ("sms", "+49 30 c1")
 
 
 @pytest.mark.requirement("R19", "R77")
