@@ -39,7 +39,7 @@ from contracts.events.notice import NoticeSent
 from contracts.events.termination import TerminationApproved, TerminationSubmitted
 from contracts.message import SYSTEM, Actor, Command, CommandMessage, Event, Party, Role, Route
 from contracts.rejection_details import DETAILS
-from contracts.rejections import CommandRejected, RejectionCode
+from contracts.rejections import CommandAnswered, CommandRejected, RejectionCode
 from contracts.standing import Dealings
 from contracts.templates import ALWAYS_GIVEN, TEMPLATES
 from contracts.terms import Side
@@ -527,6 +527,7 @@ class World:
         self.check_fold()
         self.check_sequences()
         self.check_notices()
+        self.check_ids()
         for partnership in self.partnerships.values():
             assert partnership.next_due_at == min((d.due_at for d in deadlines(partnership)), default=None)
         for partner in self.partners.values():
@@ -558,6 +559,21 @@ class World:
                     # With an empty one nobody could confirm.
                     assert notice.params.get("warning_version") != "", notice
 
+    def check_ids(self) -> None:
+        """Each event of a partnership names its partner, and its customer once that is known; so does who is told."""
+        for _, result, _ in self.log:
+            partnership = result.documents.partnership
+            if partnership is None or result.rejection is not None:
+                continue
+            sides = {"partner": partnership.partner_id, "customer": partnership.customer_id}
+            for event in (stamped.event for stamped in result.events if stamped.event.SUBJECT == "partnership"):
+                named = event.__dict__
+                if isinstance(event, NoticeSent):
+                    assert event.recipient_id == sides.get(event.party), event
+                elif not isinstance(event, CommandAnswered):
+                    assert named["partner_id"] == sides["partner"], event
+                    assert not partnership.linked or named["customer_id"] == sides["customer"], event
+
     def check_fold(self) -> None:
         """P4, as `verify` does it: each document alone, from the entries that name it, from what was stored.
 
@@ -565,19 +581,20 @@ class World:
         """
         gone = {p.id for p in self.partnerships.values() if isinstance(p.state, Purged)}
         customers_gone = {
-            entry_event.event.customer_id
-            for entry in self.journal
-            for entry_event in entry.events
-            if isinstance(entry_event.event, PersonalDataPurged) and entry_event.event.customer_gone
+            stamped.event.customer_id: number
+            for number, entry in enumerate(self.journal)
+            for stamped in entry.events
+            if isinstance(stamped.event, PersonalDataPurged) and stamped.event.customer_gone
         }
         folds: dict[tuple[type[Document], str], Document | None] = {}
-        for entry in self.journal:
+        for number, entry in enumerate(self.journal):
             for kind, document_id, rev in entry.changed:
                 document: Any = folds.get((kind, document_id))
                 for event in entry.events:
                     stored = as_stored(event.event)
-                    if event.subject in gone:
-                        stored = redacted(stored, customer_gone=getattr(stored, "customer_id", None) in customers_gone)
+                    customer_gone = number <= customers_gone.get(getattr(stored, "customer_id", None), -1)
+                    if event.subject in gone or (stored.SUBJECT == "customer" and customer_gone):
+                        stored = redacted(stored, customer_gone=customer_gone)
                     document = EVOLVE[kind](document, event.subject, stored, entry.at)
                 folds[kind, document_id] = document.but(rev=rev)
         everything: Iterable[Document] = (

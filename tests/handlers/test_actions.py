@@ -181,3 +181,12 @@ def test_each_side_hears_of_its_own_notices_and_drafts_only() -> None:
 
 def test_prompted_is_ready_too() -> None:
     assert _can(given(*PROMPTED), "customer", "p2") == (*READY, *PROPOSE)
+
+
+@pytest.mark.requirement("R106", "R116")
+def test_a_reactivation_is_answered_by_who_is_asked_or_has_asked() -> None:
+    """After a violation the platform decides alone where the policy asks no other side."""
+    story = given(*BOUND, policy(reactivation_needs_both=False), platform_ends(), ASKED_BACK)
+    assert _can(story, "partner") == ()
+    assert _can(story, "customer") == ("RequestDataExport", *ANSWER_BACK)
+    assert _can(story, "platform") == ("RecordClosingStep", *ANSWER_BACK, *HOLD)

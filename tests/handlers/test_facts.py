@@ -142,6 +142,13 @@ def test_a_report_about_one_partner_in_the_lane_of_another_is_refused() -> None:
         given().when(send).refused(RejectionCode.NOT_FOUND)
 
 
+@pytest.mark.requirement("R3")
+def test_nor_is_a_partner_registered_in_the_lane_of_another() -> None:
+    story = given(registered()).when(Send(registered("p2").command, "p2", "p1"))
+    story.refused(RejectionCode.NOT_FOUND, partner_id="p2")
+    assert set(story.world.partners) == {"p1"}
+
+
 @pytest.mark.requirement("R41")
 def test_only_another_end_of_the_agreement_is_news_for_the_partnerships_that_live() -> None:
     march, april = NOON + timedelta(days=60), NOON + timedelta(days=90)

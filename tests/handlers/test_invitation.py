@@ -1,5 +1,6 @@
 """From the offer to its answer."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -22,9 +23,11 @@ from contracts.events.invitation import (
 from contracts.events.notice import NoticeSent, TokenRequest
 from contracts.message import Role
 from contracts.rejections import RejectionCode
+from handlers.states import Invited
 from tests.story import (
     BOUND,
     INVITED,
+    NOON,
     OPENED,
     PROMPTED,
     REGISTERED,
@@ -161,6 +164,15 @@ def test_a_customer_that_nothing_is_known_of_is_invited_but_not_bound() -> None:
     )
 
 
+@pytest.mark.requirement("R6", "R7")
+def test_so_is_one_of_whom_it_is_not_known_whether_it_is_fit() -> None:
+    known = (registered(), facts(qualified=None, compliant=None))
+    given(*known).when(invite(customer_id="c1")).then(InvitationSent, QuotaUpdated)
+    given(*known, invite(customer_id="c1"), opened(), verified()).when(accept()).refused(
+        RejectionCode.CUSTOMER_NOT_QUALIFIED, known=False
+    )
+
+
 @pytest.mark.requirement("R20")
 def test_the_link_may_be_used_again_while_the_offer_is_open() -> None:
     given(*INVITED).when(opened()).then(like(InvitationOpened, stage="opened"))
@@ -204,6 +216,13 @@ def test_a_verified_customer_of_another_partner_is_asked_about_the_switch() -> N
         like(PartnershipStatusChecked, bound_elsewhere=True),
         like(SwitchPrompted, from_partner_id="p1", from_partnership_id="p1-c1", stage="switch_prompted"),
     )
+
+
+@pytest.mark.requirement("R24")
+def test_who_was_asked_about_a_switch_is_seen_to_have_been() -> None:
+    prompted = given(*PROMPTED).partnership("p2").state
+    assert isinstance(prompted, Invited)
+    assert (prompted.stage, prompted.switch_from_partner_id) == ("switch_prompted", "p1")
 
 
 @pytest.mark.requirement("R21")
@@ -259,6 +278,13 @@ def test_accepting_binds_the_customer_and_both_are_told() -> None:
     ).told(partner="partnership_bound", customer="partnership_bound")
     assert story.customer().live is not None
     assert story.partnership().open_keys == ()
+
+
+@pytest.mark.requirement("R31")
+def test_activation_is_waited_for_a_day_long_from_then_on() -> None:
+    story = given(*VERIFIED, later(hours=1)).when(accept())
+    (bound,) = [event for event in story.events if isinstance(event, PartnershipBound)]
+    assert bound.activation_due_at == NOON + timedelta(hours=25)
 
 
 @pytest.mark.requirement("R21", "R25")

@@ -161,6 +161,14 @@ def test_a_change_can_be_declined_for_a_reason_and_an_empty_one_is_none() -> Non
     given(*BOUND).when(by_partner(AnswerModification, answer="acknowledge")).refused(RejectionCode.NO_OPEN_REQUEST)
 
 
+@pytest.mark.requirement("R129")
+def test_both_sides_are_told_that_a_change_was_declined() -> None:
+    no = by_partner(AnswerModification, answer="decline", reason=WHY)
+    given(*BOUND, by_customer(ProposeModification, changes=TERMS)).when(no).told(
+        partner="modification_declined", customer="modification_declined"
+    )
+
+
 @pytest.mark.requirement("R32", "R129")
 def test_what_is_upkeep_the_partner_changes_at_once_and_terms_not_even_beside_it() -> None:
     upkeep = Changes(contact_person="Bob", email="bob@c1.example", phone="+44 2")
@@ -198,6 +206,15 @@ def test_business_data_is_kept_by_month_and_a_later_report_replaces_an_earlier_o
         story.when(month(name, amount)).then(BusinessDataRecorded)
     assert [(known.period, known.amount) for known in story.partnership().business] == [("2026-01", 1), ("2026-02", 3)]
     assert "amount" not in story.events[0].model_dump()
+
+
+@pytest.mark.requirement("R34")
+def test_business_data_is_in_the_order_of_its_months_whatever_came_first() -> None:
+    def of(period: str) -> Send:
+        return by_system(RecordBusinessData, period=period, amount=1, currency="EUR", orders=1)
+
+    story = given(*BOUND, of("2026-02"), of("2025-12"), of("2026-01"))
+    assert [known.period for known in story.partnership().business] == ["2025-12", "2026-01", "2026-02"]
 
 
 @pytest.mark.requirement("R34", "R118")

@@ -41,6 +41,7 @@ from tests.story import (
     TERMINATED,
     VERIFIED,
     Enter,
+    Step,
     Story,
     accept,
     by_customer,
@@ -59,6 +60,7 @@ from tests.story import (
     like,
     partner_asks,
     partner_is,
+    partner_requests,
     partner_user,
     policy,
     reached,
@@ -94,6 +96,16 @@ def test_an_ended_card_has_view_and_delete_and_the_rest_lies_inside() -> None:
     asked = given(*TERMINATED, by_customer(RequestReactivation, consent_version="1"))
     assert "AnswerReactivation" in seen(asked, PARTNER).case_actions
     assert "RequestReactivation" not in seen(asked, CUSTOMER).case_actions
+
+
+@pytest.mark.requirement("R98", "R118")
+@pytest.mark.parametrize(
+    ("steps", "read_only"),
+    [(OPENED, False), (BOUND, False), (PENDING, False), (TERMINATED, True), (PURGED, True)],
+    ids=["open", "active", "ending", "terminated", "purged"],
+)
+def test_what_has_ended_is_to_be_read_only(steps: tuple[Step, ...], read_only: bool) -> None:  # noqa: FBT001
+    assert seen(given(*steps), PLATFORM).read_only is read_only
 
 
 @pytest.mark.requirement("R36", "R50", "R52", "R72", "R85", "R120")
@@ -208,6 +220,19 @@ def test_a_draft_is_seen_by_its_own_side_only() -> None:
     assert (other.draft, other.blocked_by) == (None, ())
     assert "customer_draft" in {line.what for line in own.waiting_on}
     assert "customer_draft" not in {line.what for line in other.waiting_on}
+
+
+@pytest.mark.requirement("R54", "R130")
+def test_a_draft_waits_for_its_own_side() -> None:
+    def waiting(story: Story, viewer: Viewer) -> list[tuple[str, str]]:
+        return [(line.what, line.who) for line in seen(story, viewer).waiting_on if line.what.endswith("_draft")]
+
+    by_the_partner, by_the_customer = given(*BOUND, partner_requests()), given(*DRAFTED)
+    assert [waiting(by_the_partner, viewer) for viewer in (PARTNER, CUSTOMER)] == [[("partner_draft", "partner")], []]
+    assert [waiting(by_the_customer, viewer) for viewer in (PARTNER, CUSTOMER)] == [
+        [],
+        [("customer_draft", "customer")],
+    ]
 
 
 @pytest.mark.requirement("R73", "R117")

@@ -16,19 +16,22 @@ from contracts.commands.binding import (
 from contracts.commands.closing import (
     AnswerReactivation,
     DisputeFinalBill,
+    PlaceLegalHold,
     RecordClosingStep,
+    ReleaseLegalHold,
     RequestReactivation,
     ResolveDispute,
 )
 from contracts.commands.facts import ReportCustomerStanding, ReportPartnerStanding
 from contracts.commands.invitation import OpenInvitation, ResendInvitation
-from contracts.commands.termination import RequestTermination
+from contracts.commands.termination import RequestTermination, WithdrawTermination
 from contracts.details import Changes
 from contracts.events.binding import PartnershipBound, SwitchStarted
 from contracts.events.closing import ReactivationDeclined, ReactivationLapsed
 from contracts.events.facts import PartnerStandingRecorded
 from contracts.events.invitation import InvitationAccepted, InvitationResent, SwitchPrompted
 from contracts.events.notice import NoticeSent
+from contracts.events.partnership import Why
 from contracts.events.upkeep import PermissionsConfigured
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
@@ -39,6 +42,7 @@ from handlers.views import PartnershipView, Viewer, view
 from tests.story import (
     BILLED,
     BOUND,
+    DRAFTED,
     INVITED,
     NOON,
     OPENED,
@@ -49,6 +53,7 @@ from tests.story import (
     TERMINATED,
     VERIFIED,
     Send,
+    Step,
     Story,
     accept,
     by_customer,
@@ -267,6 +272,40 @@ def test_who_is_left_without_being_asked_is_told_why_and_reads_the_warnings() ->
 
     end = by_platform(RequestTermination, category="policy_violation", reason="against the rules")
     assert told(given(*BOUND).when(end), "partnership_terminated")["reason"] == "against the rules"
+
+
+BOTH, NOBODY = {"partner", "customer"}, set[str]()
+
+
+@pytest.mark.requirement("R46", "R105", "R106", "R121", "R129")
+@pytest.mark.parametrize(
+    ("before", "command", "told_to"),
+    [
+        (
+            (*TERMINATED, by_customer(RequestReactivation, consent_version="1")),
+            by_partner(AnswerReactivation, answer="decline"),
+            BOTH,
+        ),
+        (
+            (*BOUND, by_customer(ProposeModification, changes=TERMS)),
+            by_partner(AnswerModification, answer="decline"),
+            BOTH,
+        ),
+        (BILLED, by_customer(DisputeFinalBill), {*BOTH, "platform"}),
+        (DRAFTED, by_customer(WithdrawTermination), NOBODY),
+        (BOUND, by_platform(PlaceLegalHold), NOBODY),
+        ((*BOUND, by_platform(PlaceLegalHold, reason="a court")), by_platform(ReleaseLegalHold), NOBODY),
+    ],
+    ids=["no reactivation", "no change", "dispute", "draft given up", "hold", "hold released"],
+)
+def test_a_reason_is_kept_with_what_it_was_given_for_and_told_to_whom_it_concerns(
+    before: tuple[Step, ...], command: Send, told_to: set[str]
+) -> None:
+    story = given(*before).when(command.but(reason=WHY))
+    assert story.events[0].private == Why(reason=WHY)  # type: ignore[attr-defined]
+    notices = [event for event in story.events if isinstance(event, NoticeSent)]
+    reasons = {notice.party: notice.params["reason"] for notice in notices if "reason" in notice.params}
+    assert reasons == dict.fromkeys(told_to, WHY)
 
 
 @pytest.mark.requirement("R41", "R29")
