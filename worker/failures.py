@@ -25,7 +25,7 @@ def describe(error: BaseException) -> str:
     """An error for the log. MongoDB's can hold a whole document, and with it personal data: class and codes only."""
     if isinstance(error, OperationFailure):
         return f"{type(error).__name__}{sorted(codes_of(error))}"
-    if isinstance(error, PyMongoError):
+    if isinstance(error, PyMongoError | BSONError):
         return type(error).__name__
     return repr(error)[:ERROR_CHARACTERS_MAX]
 

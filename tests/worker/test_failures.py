@@ -81,6 +81,7 @@ def test_this_becomes_of_a_lane_whose_batch_failed(error: Exception, fate: Fate)
         (DuplicateKeyError(PERSONAL, 11000), "DuplicateKeyError[11000]"),
         (bulk(11000, 2), "BulkWriteError[2, 65, 11000]"),
         (InvalidOperation(PERSONAL), "InvalidOperation"),
+        (InvalidDocument(PERSONAL), "InvalidDocument"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
