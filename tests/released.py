@@ -10,7 +10,7 @@ from typing import Any
 from pydantic.json_schema import models_json_schema
 
 from contracts.base import Contract
-from contracts.message import Event
+from contracts.message import CommandFrame, Event
 from contracts.registry import COMMANDS, EVENTS, INTERNAL, ORDERS
 from contracts.schemas import schema_of
 from contracts.topics import TOPICS
@@ -20,7 +20,7 @@ from handlers.policy import Policy
 from tests.tour import TOUR
 from worker.mongo.collections import INDEXES
 from worker.mongo.format_in_use import FORMAT
-from worker.release import version
+from worker.release import UNKNOWN, version
 
 FOLDER = Path(__file__).parent / "contracts" / "released"
 NOTED = FOLDER / "since.txt"
@@ -41,7 +41,7 @@ DOCUMENTS: dict[str, tuple[type[Document], Fold]] = {
 def contract() -> Json:
     """What this release reads, what it promises, and what is fixed otherwise."""
     messages: dict[str, type[Contract]] = {**COMMANDS, **INTERNAL, **ORDERS, **EVENTS}
-    kinds = messages | {name: kind for name, (kind, _) in DOCUMENTS.items()}
+    kinds = messages | {name: kind for name, (kind, _) in DOCUMENTS.items()} | {"CommandFrame": CommandFrame}
     read, definitions = models_json_schema(
         [(kind, "validation") for kind in kinds.values()], by_alias=True, ref_template="{model}"
     )
@@ -56,7 +56,10 @@ def contract() -> Json:
         "policy": Policy().model_dump(mode="json"),
         "topics": sorted(topic.value for topic in TOPICS),
         "indexes": {
-            f"{collection}.{index.document['name']}": [list(pair) for pair in index.document["key"].items()]
+            f"{collection}.{index.document['name']}": {
+                **index.document,
+                "key": [list(pair) for pair in index.document["key"].items()],
+            }
             for collection, indexes in INDEXES.items()
             for index in indexes
         },
@@ -128,6 +131,7 @@ def folded(life: Json) -> dict[str, Json]:
 # ------------------------------------------------------------------------------------------------------- the comparison
 
 TIGHTER_BELOW = ("maxLength", "maximum", "exclusiveMaximum", "maxItems", "maxProperties")
+INNER = ("items", "additionalProperties", "propertyNames")
 TIGHTER_ABOVE = ("minLength", "minimum", "exclusiveMinimum", "minItems", "minProperties")
 
 
@@ -175,11 +179,12 @@ class _Comparison:
 
     def __init__(self, old: Json, now: Json, found: Changes) -> None:
         self._old, self._now, self._found = old, now, found
-        self._seen: set[tuple[str | None, str | None]] = set()
+        self._seen: set[tuple[str, str]] = set()
 
     def compare(self, old: Json, now: Json, at: str) -> None:
-        pair = old.get("$ref"), now.get("$ref")
-        if pair != (None, None):
+        self._compare_defaults(old, now, at)
+        if "$ref" in old and "$ref" in now:
+            pair = old["$ref"], now["$ref"]
             if pair in self._seen:
                 return
             self._seen.add(pair)
@@ -193,15 +198,26 @@ class _Comparison:
         self._compare_values(old, now, at)
         self._compare_bounds(old, now, at)
         self._compare_fields(old, now, at)
-        for name in ("items", "additionalProperties", "propertyNames"):
-            if isinstance(old.get(name), dict) and isinstance(now.get(name), dict):
-                self.compare(old[name], now[name], f"{at}[]")
-        for before, after in zip(old.get("prefixItems", ()), now.get("prefixItems", ()), strict=False):
+        for name in INNER:
+            self._compare_inner(old.get(name, True), now.get(name, True), f"{at}[]")
+        for before, after in zip(_listed(old), _listed(now), strict=False):
             self.compare(before, after, f"{at}[]")
+        if ("prefixItems" in old) != ("prefixItems" in now):
+            self._found.breaks.append(f"{at}: one by one, or any number of them")
+
+    def _compare_defaults(self, old: Json, now: Json, at: str) -> None:
+        """What is left out would mean something else: in a command, and in what was stored before the field was."""
+        if "default" in old and "default" in now and old["default"] != now["default"]:
+            self._found.breaks.append(f"{at}: default {old['default']} became {now['default']}")
+
+    def _compare_inner(self, old: Any, now: Any, at: str) -> None:
+        if isinstance(old, dict) and isinstance(now, dict):
+            self.compare(old, now, at)
+        elif old != now:
+            (self._found.new if now is True else self._found.breaks).append(f"{at}: {_short(old)} became {_short(now)}")
 
     def _compare_choices(self, old: Json, now: Json, at: str) -> None:
-        before = {_name(one, self._old): one for one in _choices(old) or [old]}
-        after = {_name(one, self._now): one for one in _choices(now) or [now]}
+        before, after = _named(_choices(old) or [old], self._old), _named(_choices(now) or [now], self._now)
         self._found.breaks += [f"{at}: {name} is gone" for name in before.keys() - after.keys()]
         self._found.new += [f"{at}: {name} is new" for name in after.keys() - before.keys()]
         for name in before.keys() & after.keys():
@@ -218,7 +234,7 @@ class _Comparison:
             self._found.new += [f"{at}: {value} is new" for value in after - before]
 
     def _compare_bounds(self, old: Json, now: Json, at: str) -> None:
-        for name in (*TIGHTER_BELOW, *TIGHTER_ABOVE, "pattern", "format"):
+        for name in (*TIGHTER_BELOW, *TIGHTER_ABOVE, "pattern", "format", "multipleOf", "uniqueItems"):
             before, after = old.get(name), now.get(name)
             if before == after:
                 continue
@@ -231,6 +247,8 @@ class _Comparison:
     def _compare_fields(self, old: Json, now: Json, at: str) -> None:
         before, after = old.get("properties", {}), now.get("properties", {})
         needed = set(now.get("required", ())) - set(old.get("required", ()))
+        optional = (set(old.get("required", ())) - set(now.get("required", ()))) & after.keys()
+        self._found.new += [f"{at}.{name} may be left out now" for name in optional]
         self._found.breaks += [f"{at}.{name} is gone" for name in before.keys() - after.keys()]
         self._found.breaks += [f"{at}.{name} is needed now" for name in needed]
         self._found.new += [f"{at}.{name} is new" for name in after.keys() - before.keys() - needed]
@@ -246,12 +264,22 @@ def _choices(schema: Json) -> list[Json]:
     return schema.get("oneOf") or schema.get("anyOf") or []
 
 
-def _name(choice: Json, models: Json) -> str:
-    """By which a choice is known again: the model, or what kind of value it is."""
-    if "$ref" in choice:
-        return str(choice["$ref"])
-    model = _model(choice, models)
-    return str(model.get("type") or sorted(model))
+def _named(choices: list[Json], models: Json) -> dict[str, Json]:
+    """By what each choice is known again: the model, or the kind of value; or all of it, where two are of one kind."""
+    names = [str(one.get("$ref") or _model(one, models).get("type")) for one in choices]
+    return {
+        name if names.count(name) == 1 else json.dumps(one, sort_keys=True): one
+        for name, one in zip(names, choices, strict=True)
+    }
+
+
+def _listed(schema: Json) -> list[Json]:
+    """What stands at each place; and the values of a map, whatever pattern its keys have."""
+    return [*schema.get("prefixItems", ()), *schema.get("patternProperties", {}).values()]
+
+
+def _short(inner: Any) -> str:
+    return {True: "anything", False: "nothing"}.get(inner, "some values") if isinstance(inner, bool) else "some values"
 
 
 def _values(schema: Json) -> set[str] | None:
@@ -288,6 +316,8 @@ def noted() -> list[str]:
 def main() -> None:
     """Freeze this release. What a release has frozen is never changed again."""
     release = version()
+    if release == UNKNOWN:
+        raise SystemExit("nobody installed this one, so it has no number: run make setup")
     if contract_file(release).exists():
         raise SystemExit(f"{release} is frozen already: raise the version in pyproject.toml, and run make setup")
     FOLDER.mkdir(exist_ok=True)

@@ -34,7 +34,7 @@ from worker.dead_letters import (
 from worker.decode import Item, Readable, Undecodable
 from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
 from worker.failures import UnreadableDocument, Unstorable
-from worker.letters.keys import blocked_by, key_of, waits_for
+from worker.letters.keys import blocked_by, of_partner, waits_for
 from worker.mongo.store import (
     COLLECTION_OF,
     Changes,
@@ -273,7 +273,7 @@ class Batch:
         """For the limit on failing partnerships: only what could be read is perhaps our fault."""
         if isinstance(item.decoded, Readable):
             message = item.decoded.message
-            self.subjects.append((message.subject, True))
+            self.subjects.append((message.partner_id if fault.is_partners else message.subject, True))
             failure = f"{message.data.wire_type()} {message.id} ({fault.reason}: {fault.error})"
             self.first_failure = self.first_failure or failure
 
@@ -286,8 +286,8 @@ class Batch:
 
     def _bury(self, entry_id: str, item: Item, fault: Fault) -> None:
         blocks = blocked_by(item, self.lane.lane, self.rules.lanes)
-        if fault.is_partners and blocks is not None and isinstance(item.decoded, Readable):
-            blocks = key_of(None, item.decoded.message.partner_id)
+        if fault.is_partners and isinstance(item.decoded, Readable):
+            blocks = of_partner(blocks, item.decoded.message.partner_id)
         record, letter = self._letter(entry_id, item, fault, blocks)
         self.letters.append(to_bson(letter))
         if blocks is not None:

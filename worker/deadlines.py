@@ -30,7 +30,7 @@ from worker.kafka import Batches, make_producer, start_client, stop_client
 from worker.lease import Lease
 from worker.letters.keys import key_of, keys_of
 from worker.mongo.client import Client
-from worker.mongo.collections import A_DATE, DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
+from worker.mongo.collections import A_DATE, A_TEXT, DEAD_LETTERS, DEADLINES_LEASE, LANES, PARTNERSHIPS
 from worker.mongo.store import document_of
 from worker.partitioning import lane_of
 from worker.records import OF_DEADLINE, SIGNATURE_HEADER
@@ -189,9 +189,9 @@ class Scheduler:
         """
         keys = await self._db[DEAD_LETTERS].distinct("blocks", {"blocks": A_PARTNERS_KEY}) if blocking else []
         nobodys = self._left_out | {key.removeprefix(key_of(None, "")) for key in keys}
-        query: dict[str, Any] = {"next_due_at": {**A_DATE, "$lte": now}}
+        query: dict[str, Any] = {"next_due_at": {**A_DATE, "$lte": now}, "partner_id": {**A_TEXT}}
         if nobodys:
-            query["partner_id"] = {"$nin": list(nobodys)}
+            query["partner_id"]["$nin"] = list(nobodys)
         due = self._db[PARTNERSHIPS].find(query, LOOKED_AT).sort("next_due_at", 1)
         if not blocking:
             return await due.limit(limit).to_list(None)
@@ -296,7 +296,7 @@ class Scheduler:
 
 def _mark(row: dict[str, Any]) -> tuple[datetime, int]:
     """A deadline that has had its effect leaves another mark."""
-    return row["next_due_at"], row["sequences"].get("lifecycle", 0)
+    return row["next_due_at"], (row.get("sequences") or {}).get("lifecycle", 0)
 
 
 def _due(partnership: Partnership, now: datetime) -> list[Deadline]:

@@ -92,8 +92,22 @@ def given(*path: Any) -> Callable[[Json], object]:
     return put
 
 
+def inside(name: str, find: Callable[[Json], Json]) -> Callable[[Json], object]:
+    """Other values in a map that has them by the pattern of its keys."""
+
+    def put(of: Json) -> None:
+        found = find(of["properties"][name])
+        found.update({key: {"type": "integer"} for key in found})
+
+    return put
+
+
 CHANGES = {
     "a command": (without("read", "partnerships.HidePartnership.v1"), "HidePartnership.v1 is new"),
+    "a field that may be left out": (
+        model("HidePartnership", given("required", ["actor", "route"])),
+        "HidePartnership.v1.route may be left out now",
+    ),
     "a field": (model("HidePartnership", without("properties", "dry_run")), "HidePartnership.v1.dry_run is new"),
     "a state": (
         lambda of: of["models"]["Partnership"]["properties"]["state"]["oneOf"].pop(),
@@ -129,6 +143,19 @@ BREAKS = {
         model("HidePartnership", given("required", ["actor", "route"])),
         "HidePartnership.v1.route is needed now",
     ),
+    "what is meant where a field is left out": (
+        model("HidePartnership", given("properties", "route", "default", "assisted_phone")),
+        "route: default self_service became assisted_phone",
+    ),
+    "the values of a map": (
+        model("Customer", inside("partners_submissions", lambda field: field["patternProperties"])),
+        "array became integer",
+    ),
+    "the values of another map": (
+        model("NoticeSent", given("properties", "params", "additionalProperties", {"type": "integer"})),
+        "string became integer",
+    ),
+    "the frame of all commands": (model("CommandFrame", given("properties", "id", "type", "integer")), "string became"),
     "another type": (model("Actor", given("properties", "user_id", "type", "integer")), "string became integer"),
     "a promise": (
         lambda of: of["promised"]["partnerships.QuotaUpdated.v1"][""].remove("limit"),
@@ -136,8 +163,8 @@ BREAKS = {
     ),
     "a default of the policy": (given("policy", "notice_days", 31), "another default of notice_days"),
     "an index": (
-        lambda of: of["indexes"]["journal.history"].pop(),
-        "index journal.history is another one under the same name",
+        lambda of: of["indexes"]["journal.log_order"].pop("unique"),
+        "index journal.log_order is another one under the same name",
     ),
 }
 

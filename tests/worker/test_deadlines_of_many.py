@@ -104,7 +104,9 @@ def test_what_this_release_does_not_know_or_cannot_read_holds_no_deadline_that_i
     """A later release was here: by its word these are due, and by ours nothing of theirs is."""
     offers, crowd = deployment.db[PARTNERSHIPS], [f"crowd-{number}" for number in range(CROWD)]
     offers.update_many({"_id": {"$in": crowd[:6]}}, {"$set": {"state.expires_at": datetime(2036, 1, 1, tzinfo=UTC)}})
-    offers.update_many({"_id": {"$in": crowd[6:10]}}, {"$set": {"state.status": "dreaming"}})
+    offers.update_many({"_id": {"$in": crowd[6:8]}}, {"$set": {"state.status": "dreaming"}})
+    offers.update_one({"_id": crowd[8]}, {"$unset": {"sequences": ""}, "$set": {"state.status": "dreaming"}})
+    offers.update_one({"_id": crowd[9]}, {"$set": {"partner_id": 9}})
 
     looks(deployment, 8)
 

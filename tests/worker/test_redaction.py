@@ -296,6 +296,31 @@ def test_a_purge_that_cannot_be_redacted_stands_in_nobodys_way(
 
 
 @pytest.mark.requirement("R98")
+def test_what_a_later_release_wrote_waits_for_it_and_holds_nothing_else(deploy: Callable[..., Deployment]) -> None:
+    deployment = deploy()
+    deployment.make_topics()
+    told(deployment)
+    worker = deployment.start_worker()
+    wait_until(lambda: is_clean(deployment), 60, "the purge and its redaction")
+    deployment.wait_published()
+    assert worker.terminate() == 0
+    journal = deployment.db.journal
+    purge = journal.find_one_and_update({"traces_gone": True}, {"$set": {"redaction": "due"}})
+    assert purge is not None
+    place = {name: purge[name] for name in ("subject", "lane", "offset", "at")} | {"changes": []}
+    said = {"topic": "partnership.lifecycle.events", "value": b'{"type":"partnerships.Dreamt.v1","data":{}}'}
+    handed_on = {"topic": "partnership.dead-letters", "value": MARK.encode(), "headers": []}
+    for number, (name, record) in enumerate({"later": said, "ours": handed_on}.items(), 98):
+        journal.insert_one({**place, "_id": name, "step": number, "records": [{"partition": 0, "key": b"", **record}]})
+
+    assert look(deployment) == [0]
+
+    assert journal.count_documents({"_id": purge["_id"], "redaction": "due"}) == 1
+    assert journal.count_documents({"_id": "later", "redacted": {"$exists": True}}) == 0
+    assert traces(deployment) == []
+
+
+@pytest.mark.requirement("R98")
 def test_copies_that_operators_made_go_too(deploy: Callable[..., Deployment]) -> None:
     """Of a letter that named nobody until it was corrected, for another lane; and of what was published again."""
     deployment = deploy(lanes=4)

@@ -15,6 +15,7 @@ from tests.support.command_line import tell
 from tests.support.deployment import SECRET, Deployment
 from tests.support.orders import give
 from tests.support.tale import Tale
+from tests.support.waiting import wait_until
 from worker.batch import Result, Rules, decide_batch
 from worker.cli.exits import Exit
 from worker.clock import from_milliseconds
@@ -37,7 +38,7 @@ OF_FORMAT = {"_id": "format"}
 def test_no_worker_starts_where_a_later_release_has_written(deploy: Callable[..., Deployment]) -> None:
     deployment = deploy(lanes=1)
     running = deployment.start_worker().wait_ready()
-    assert deployment.db.topology.find_one(OF_FORMAT) == {"_id": "format", "number": FORMAT}
+    assert deployment.db.topology.find_one(OF_FORMAT) == {"_id": "format", "number": FORMAT, "fenced": FORMAT}
 
     deployment.db.topology.update_one(OF_FORMAT, LATER)
 
@@ -98,8 +99,26 @@ def test_a_partner_that_cannot_be_read_is_one_dead_letter_and_all_of_its_partner
         outcomes = tale.say(*(messages.cancel(offer, "p") for offer in offers), messages.cancel("other", "q"))
         assert outcomes == [UNREADABLE, *["PARKED_BEHIND"] * 5, "accepted"]
         assert {letter["blocks"] for letter in deployment.db.dead_letters.find({"state": "open"})} == {"partner:p"}
+
+        # Dry runs wait for nothing: each fails for itself, and all for the one partner.
+        dry = [_dry_run(offer) for offer in offers]
+        deployment.produce(messages.INVITATION, *dry, partition=0)
+        letters = deployment.db.dead_letters
+        wait_until(lambda: letters.count_documents({}) == 2 * len(offers), what="the dry runs")
+
+        # Let go, the next one fails in its place, and the others wait on behind that.
+        assert give(deployment, "release", "cancel-offer-0").code is None
+        assert letters.count_documents({"state": "parked"}) == 4
+        assert [letter["_id"] for letter in letters.find({"blocks": "partner:p", "state": "open"})] == [
+            "cancel-offer-1"
+        ]
         assert worker.is_ready()
     deployment.judge()
+
+
+def _dry_run(offer: str) -> bytes:
+    actor = {**messages.PARTNER_USER, "party_id": "p"}
+    return messages.command("CancelInvitation", f"try-{offer}", offer, "p", actor, reason="by mistake", dry_run=True)
 
 
 def test_too_many_that_cannot_be_read_are_a_release_that_was_taken_back(deploy: Callable[..., Deployment]) -> None:
@@ -195,3 +214,9 @@ def test_of_a_body_that_an_order_handed_on_only_the_workers_own_stays(command: s
     after = record_without_traces(before, SECRETS, customer_gone=True)
     assert (after == before) is stays
     assert stays or (after["value"] is None and after["digest"])
+
+
+def test_a_private_part_that_this_release_does_not_know_is_not_passed_over() -> None:
+    seen = event("InvitationOpened", partner_id="p", stage="opened")
+    with pytest.raises(ValueError, match="fields that this release does not know"):
+        record_without_traces(seen, SECRETS, customer_gone=True)

@@ -15,6 +15,11 @@ def key_of(subject: str | None, partner: str) -> str:
     return f"partner:{partner}" if subject is None or subject == partner else f"subject:{subject}\t{partner}"
 
 
+def of_partner(blocks: str | None, partner: str) -> str | None:
+    """The whole partner in the place of one partnership, where somebody waits at all."""
+    return None if blocks is None else key_of(None, partner)
+
+
 def keys_of(subject: str, partner: str) -> tuple[str, ...]:
     """What a command of this subject and partner waits for: its own partnership, and its partner."""
     partners = key_of(None, partner)

@@ -21,7 +21,7 @@ from contracts.topics import TopicName
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, fingerprint_of
 from worker.decode import Item, Readable
 from worker.encode import CONTENT_TYPE_HEADER
-from worker.letters.keys import blocked_by, keys_of
+from worker.letters.keys import blocked_by, keys_of, of_partner
 from worker.letters.republishing import republish
 from worker.letters.sight import Sight
 from worker.mongo.letters import Letter
@@ -185,6 +185,7 @@ class _Work:
             self._keep("replay", settled.text, RESOLVED, None)
             return None
         fail(self.letter, item, settled.fault)
+        blocks = _widened(blocks, self.letter, settled.fault)
         self._keep("replay", settled.text, OPEN, blocks)
         self._hold(blocks)
         return Answer.STILL_FAILING
@@ -202,6 +203,8 @@ class _Work:
         if settled.fault is None:
             return None
         still = blocked_by(item, self.desk.lane.lane, self.desk.lanes) if blocks is not None else None
+        if settled.fault.is_partners:
+            still = of_partner(still, item.decoded.message.partner_id)
         self.desk.bury_edited(self.letter, item, settled.fault, next(self.steps), still)
         self._hold(still)
         return Answer.STILL_FAILING
@@ -237,8 +240,9 @@ class _Work:
             else:
                 fail(letter, item, settled.fault)
                 self.desk.fail_letter(letter, item, settled.fault, next(self.steps))
-                self._keep("continue", settled.text, OPEN, letter["blocks"], letter)
-                self.stuck.add(letter["blocks"])
+                still = _widened(letter["blocks"], letter, settled.fault)
+                self._keep("continue", settled.text, OPEN, still, letter)
+                self._hold(still)
         if self.sight.more and self.stuck.isdisjoint({blocks, f"partner:{partner}"}):
             self.records.append(self.desk.continue_later(blocks, partner))
 
@@ -294,6 +298,11 @@ def fail(letter: Letter, item: Item, fault: Fault) -> None:
         "error": fault.error,
         "fingerprint": fingerprint_of(fault, letter["type"]),
     }
+
+
+def _widened(blocks: str | None, letter: Letter, fault: Fault) -> str | None:
+    """What it blocks now: a document of its partner's that cannot be read holds all of its partnerships."""
+    return of_partner(blocks, letter["partner"]) if fault.is_partners else blocks
 
 
 def _waits_for(letter: Letter) -> tuple[str, ...]:

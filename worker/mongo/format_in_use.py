@@ -35,13 +35,16 @@ class FormatInUse:
             StopWorker: a later release has written here.
         """
         with contextlib.suppress(DuplicateKeyError):
-            await self._topology.insert_one({"_id": NAME, "number": FORMAT})
+            await self._topology.insert_one({"_id": NAME, "number": FORMAT, "fenced": FORMAT})
         earlier = {"_id": NAME, "number": {"$lt": FORMAT}}
         if (await self._topology.update_one(earlier, {"$set": {"number": FORMAT}})).modified_count:
             log.warning("no earlier release can work here from now on", format=FORMAT)
+        await self.check()
+        unfenced = {"_id": NAME, "number": FORMAT, "fenced": {"$not": {"$gte": FORMAT}}}
+        if await self._topology.find_one(unfenced):  # also where who raised it was killed before it came to this
             # Who has a lane has it no more, and to have it again looks at the format after it took it.
             await self._lanes.update_many({}, {"$inc": {"epoch": 1}})
-        await self.check()
+            await self._topology.update_one(unfenced, {"$set": {"fenced": FORMAT}})
 
     async def check(self) -> None:
         """See that no later release has written here.
