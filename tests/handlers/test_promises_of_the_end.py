@@ -8,7 +8,6 @@ import pytest
 from contracts.business import BillPeriod
 from contracts.commands.binding import SuspendPartnership
 from contracts.commands.closing import (
-    ConfirmFinalBill,
     DisputeFinalBill,
     RecordClosingStep,
     RecordFinalBill,
@@ -52,7 +51,6 @@ from tests.story import (
     PENDING,
     READ,
     SUPPORT,
-    TERMINATED,
     Enter,
     Send,
     Step,
@@ -338,24 +336,6 @@ def test_whether_the_rest_of_a_cycle_is_given_back_is_a_policy(refund: str, pror
     story = given(*BOUND, policy(refund=refund), customer_asks()).when(partner_decides())
     (requested,) = [event for event in story.events if isinstance(event, FinalBillRequested)]
     assert requested.prorate is prorate
-
-
-@pytest.mark.requirement("R98", "R99", "R100", "R106")
-@pytest.mark.parametrize("days", [5, 60])
-def test_how_long_the_data_is_kept_is_a_policy(days: int) -> None:
-    story = given(*BOUND, policy(retention_days=days), customer_asks()).when(partner_decides())
-    until = NOON + days * DAY
-    story.then(
-        TerminationApproved,
-        like(PartnershipTerminated, retained_until=until),
-        *WITH_ITS_END[:-1],
-        like(DataRetentionStarted, until=until),
-    )
-
-
-@pytest.mark.requirement("R103", "R104")
-def test_nothing_is_confirmed_before_there_is_a_bill() -> None:
-    given(*TERMINATED).when(by_customer(ConfirmFinalBill)).refused(RejectionCode.BILL_NOT_ISSUED, bill="requested")
 
 
 @pytest.mark.requirement("R130")
