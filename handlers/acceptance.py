@@ -62,7 +62,9 @@ def _not_ready(scene: Scene, command: AcceptInvitation, state: Invited) -> Rejec
         return not_the_turn_of(by)
     if state.stage not in ("verified", "switch_prompted"):
         return Rejected(RejectionCode.IDENTITY_NOT_VERIFIED, {"stage": state.stage})
-    if scene.partnership.modified and command.expected_version is None:  # R26: what is accepted is what was seen
+    proposed = scene.partnership.modification  # which is off the table with the acceptance
+    changed = proposed.modified_before if proposed else scene.partnership.modified
+    if changed and command.expected_version is None:  # R26: what is accepted is what was seen
         return Rejected(RejectionCode.VERSION_CONFLICT, {"current_version": version(scene.partnership)})
     current = scene.policy.consent_version
     if command.consent_version != current or state.consent_version not in (None, current):

@@ -116,13 +116,14 @@ def _of_platform(partnership: Partnership, partner: Partner) -> tuple[str, ...]:
     if isinstance(state, Terminated):
         asked = state.reactivation is not None and "platform" in state.reactivation.awaiting
         steps = ("RecordClosingStep",) if state.open_steps else ()
-        return (*steps, *(("AnswerReactivation",) if asked else ()), *hold)
+        return (*steps, *_given_up(partnership), *(("AnswerReactivation",) if asked else ()), *hold)
     if not isinstance(state, Active | Suspended | Ending):
         return (*(_of_modification(partnership, partner, "platform") if isinstance(state, Invited) else ()), *hold)
     return (
         *_of_status(state, partner),
         *_of_modification(partnership, partner, "platform"),
         *_undone(partnership),
+        *_given_up(partnership),
         "RequestTermination",
         "WaiveBlock",
         *hold,
@@ -149,5 +150,13 @@ def _of_status(state: Active | Suspended | Ending, partner: Partner) -> tuple[st
 def _undone(partnership: Partnership) -> tuple[str, ...]:
     """Of a former end: data that is not there again, a bill that nobody has made or confirmed."""
     bill = partnership.bill
-    undone = partnership.restore == "failed" or (bill is not None and bill.state in ("requested", "recorded"))
+    undone = partnership.restore in ("requested", "failed") or (
+        bill is not None and bill.state in ("requested", "recorded")
+    )
     return ("RecordClosingStep",) if undone else ()
+
+
+def _given_up(partnership: Partnership) -> tuple[str, ...]:
+    """An export that nobody makes."""
+    export = partnership.export
+    return ("RecordDataExport",) if export is not None and export.state == "requested" else ()

@@ -1,5 +1,7 @@
 """The closing of a partnership that has ended: what other systems do, and until when (R55 to R58, R88)."""
 
+from datetime import datetime
+
 from contracts.commands.closing import RecordClosingStep
 from contracts.events.billing import FinalBillWaived
 from contracts.events.closing import ClosingCompleted, ClosingStepRecorded
@@ -10,7 +12,7 @@ from contracts.steps import StepName, StepState
 from handlers.deadlines import is_disputed
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Partnership
-from handlers.guards import no_reason, not_allowed
+from handlers.guards import in_days, no_reason, not_allowed
 from handlers.scene import Scene
 from handlers.states import Terminated
 
@@ -35,10 +37,21 @@ def record_step(scene: Scene, command: RecordClosingStep) -> Decision:
     if refusal := _not_yet(scene, command):
         return refusal
     recorded = ClosingStepRecorded(
-        **scene.standing, step=command.step, outcome=outcome, private=Why(reason=command.reason or "")
+        **scene.standing,
+        step=command.step,
+        outcome=outcome,
+        answer_by=_answer_by(scene, command),
+        private=Why(reason=command.reason or ""),
     )
     waived = _bill_waived(scene.partnership) if (command.step, outcome) == ("final_bill", "waived") else ()
     return Accepted((recorded, *waived, *(completed(scene, command.step) if outcome in ("done", "waived") else ())))
+
+
+def _answer_by(scene: Scene, command: RecordClosingStep) -> datetime | None:
+    """The steps of an end have its `complete_by`."""
+    if command.outcome != "retry" or isinstance(scene.partnership.state, Terminated):
+        return None
+    return in_days(scene.now, scene.policy.completion_days)
 
 
 def _bill_waived(partnership: Partnership) -> tuple[Event, ...]:

@@ -26,7 +26,7 @@ from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import LIVE_AT_ONCE, Customer, Documents
 from handlers.ending import agreement_updated, is_renewed, renewed
-from handlers.guards import no_reason, quota_updated
+from handlers.guards import is_email, no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
 
@@ -49,6 +49,8 @@ def register_partner(documents: Documents, message: CommandMessage, command: Reg
         return Rejected(RejectionCode.NOT_FOUND, {"partner_id": message.subject})
     if documents.partner is not None:
         return Rejected(RejectionCode.NOT_ALLOWED_IN_STATUS, {"status": documents.partner.status})
+    if refusal := _unreachable(command):
+        return refusal
     registered = PartnerRegistered(
         partner_id=message.partner_id,
         language=command.language,
@@ -61,11 +63,22 @@ def register_partner(documents: Documents, message: CommandMessage, command: Reg
     return Accepted((registered, quota))
 
 
+def _unreachable(command: RegisterPartner | ReportPartnerStanding) -> Rejected | None:
+    """What is given is a name, and an address to which notices can go (R29, R60)."""
+    missing = ["name"] if command.name is not None and not command.name.strip() else []
+    malformed = ["contact_email"] if command.contact_email is not None and not is_email(command.contact_email) else []
+    if missing or malformed:
+        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
+    return None
+
+
 def report_partner_standing(documents: Documents, message: CommandMessage, command: ReportPartnerStanding) -> Decision:
     """R3, R4: status, negative records, quota limit, and how to write to it, each as of its own time."""
     partner = documents.partner
     if partner is None or message.subject != message.partner_id:
         return Rejected(RejectionCode.NOT_FOUND, {"partner_id": message.subject})
+    if refusal := _unreachable(command):
+        return refusal
     given: dict[PartnerFactName, Any] = {
         name: value for name in REPORTED if (value := getattr(command, name)) is not None
     }

@@ -112,7 +112,10 @@ def _permissions(_: Partnership, event: PermissionsConfigured, __: datetime) -> 
 def _billing(partnership: Partnership, event: BillingChosen, _: datetime) -> Fields:
     """For whatever end comes, and in the place of what was chosen with a request or a decision."""
     mode, state, drafts = event.billing_mode, partnership.state, partnership.drafts
-    chosen = {side: draft.but(billing_mode=mode) if draft.billing_mode else draft for side, draft in drafts.items()}
+    chosen = {
+        side: draft.but(billing_mode=mode) if draft.billing_mode and draft.category != "direct_billing" else draft
+        for side, draft in drafts.items()
+    }
     return {
         "billing_choice": mode,
         "drafts": chosen,

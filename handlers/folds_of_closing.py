@@ -49,12 +49,12 @@ from handlers.states import (
 def _step(partnership: Partnership, event: ClosingStepRecorded, at: datetime) -> Fields:
     outcome: StepState = "requested" if event.outcome == "retry" else event.outcome
     if event.step == "restore":
-        return {"restore": outcome, "answers_due": _without(partnership, "restore")}
+        return {"restore": outcome, "answers_due": _with(partnership, "restore", event.answer_by)}
     again = at if event.outcome == "retry" else None
     changes = _step_is(partnership, event.step, outcome, again)
     if event.step == "final_bill":
         bill = _bill(partnership, failed=outcome == "failed")
-        changes |= {"bill": bill, "answers_due": _without(partnership, "final_bill")}
+        changes |= {"bill": bill, "answers_due": _with(partnership, "final_bill", event.answer_by)}
     return changes
 
 
@@ -64,7 +64,7 @@ def _without(partnership: Partnership, what: AskedOf) -> dict[AskedOf, datetime]
 
 
 def _with(partnership: Partnership, what: AskedOf, answer_by: datetime | None) -> dict[AskedOf, datetime]:
-    return partnership.answers_due | ({what: answer_by} if answer_by else {})
+    return _without(partnership, what) | ({what: answer_by} if answer_by else {})
 
 
 def _overdue(partnership: Partnership, event: AnswerOverdue, _: datetime) -> Fields:

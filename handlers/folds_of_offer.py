@@ -115,7 +115,7 @@ def _accepted(partnership: Partnership, __: InvitationAccepted, ___: datetime) -
 
 def _switching(partnership: Partnership, event: SwitchStarted, _: datetime) -> Fields:
     """Meanwhile the place in the quota is reserved, whatever the policy says of offers: nobody takes it in between."""
-    offer = state_of(partnership, Invited).but(reserved=True)
+    offer = state_of(partnership, Invited).but(reserved=True, switch_from_partner_id=event.from_partner_id)
     return {"state": Switching(switch_id=event.switch_id, offer=offer, overdue_at=event.overdue_at)}
 
 

@@ -164,6 +164,10 @@ def _draft(event: Event) -> TemplateName:
     return "termination_blocked" if stage == "blocked" else "termination_warnings"
 
 
+def _configured(event: Event) -> TemplateName | None:
+    return None if cast("PermissionsConfigured", event).again else "permissions_configured"
+
+
 def _exported(event: Event) -> TemplateName:
     return "data_exported" if cast("DataExportRecorded", event).outcome == "done" else "data_export_failed"
 
@@ -194,7 +198,7 @@ NOTICES: dict[type[Event], Notice] = {
     SwitchStarted: Notice("switch_started", _both),
     SwitchOverdue: Notice("switch_overdue", _platform),
     SwitchAborted: Notice("switch_aborted", _both),
-    PermissionsConfigured: Notice("permissions_configured", _both),
+    PermissionsConfigured: Notice(_configured, _both),
     BillingChosen: Notice("billing_chosen", _both),
     CustomerInfoUpdated: Notice("customer_info_updated", _both),
     ContactsAssigned: Notice("contacts_assigned", _both),

@@ -157,7 +157,7 @@ def _reactivated(scene: Scene, state: Terminated, customer: Customer) -> tuple[E
     quota = quota_updated(partner, "partnership_reactivated", bound=+1)
     permissions = scene.partnership.permissions
     again = PermissionsConfigured(
-        **scene.ids, status=reactivated.status, stage=reactivated.stage, permissions=permissions
+        **scene.ids, status=reactivated.status, stage=reactivated.stage, permissions=permissions, again=True
     )
     restore = DataRestoreRequested(**scene.ids, answer_by=answer_by)
     # R33: whoever took them back at the end applies them again.

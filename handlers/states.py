@@ -199,7 +199,8 @@ def with_choice(state: Ending, mode: BillingMode) -> Ending:
 
 
 def _chosen(case: TerminationCase, mode: BillingMode) -> TerminationCase:
-    return case.but(billing_mode=mode, second=case.second and _chosen(case.second, mode))
+    own = case.billing_mode if case.category == "direct_billing" else mode  # R43
+    return case.but(billing_mode=own, second=case.second and _chosen(case.second, mode))
 
 
 def request_of(draft: Draft, by: Side, at: datetime, ends_at: datetime, mode: BillingMode | None) -> TerminationCase:

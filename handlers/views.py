@@ -191,10 +191,10 @@ def view(
         case_actions=case_actions(partnership, partner, viewer.kind, policy),
         contacts=_contacts(partnership, partner),
         permissions=partnership.permissions,
-        billing_choice=partnership.billing_choice,
+        billing_choice=(state.case.billing_mode if isinstance(state, Ending) else None) or partnership.billing_choice,
         business=partnership.business,
         offer=_offer(partnership, viewer),
-        modification=_modification(partnership),
+        modification=_modification(partnership, viewer),
         cases=_cases(state, viewer),
         draft=draft.stage if draft else None,
         blocked_by=state.items if isinstance(state, Stalled) else draft.items if draft else (),
@@ -234,11 +234,11 @@ def _contacts(partnership: Partnership, partner: Partner) -> ContactsView:
 
 
 def _offer(partnership: Partnership, viewer: Viewer) -> OfferView | None:
-    """Who came in by the link and is not known yet sees what it is asked for, and not whom the partner wrote to."""
+    """A stranger sees what it is asked for, and not whom the partner wrote to."""
     if viewer.kind == "platform" or isinstance(partnership.state, Purged):
         return None
     offer = partnership.offer
-    if viewer.kind == "customer" and not partnership.linked:
+    if _is_stranger(partnership, viewer):
         offer = offer.but(contact_person="", email="", phone="")
     return OfferView(
         contact_person=offer.contact_person,
@@ -267,11 +267,19 @@ def _cases(state: State, viewer: Viewer) -> tuple[CaseView, ...]:
     )
 
 
-def _modification(partnership: Partnership) -> ModificationView | None:
+def _modification(partnership: Partnership, viewer: Viewer) -> ModificationView | None:
     open_one = partnership.modification
     if open_one is None:
         return None
-    return ModificationView(by=open_one.by, changes=open_one.changes, answer_by=open_one.answer_by)
+    changes = open_one.changes
+    if _is_stranger(partnership, viewer):
+        changes = changes.but(contact_person=None, email=None, phone=None)
+    return ModificationView(by=open_one.by, changes=changes, answer_by=open_one.answer_by)
+
+
+def _is_stranger(partnership: Partnership, viewer: Viewer) -> bool:
+    """Who came in by the link, and is not known yet to be the right one."""
+    return viewer.kind == "customer" and not partnership.linked
 
 
 def _bill(partnership: Partnership) -> BillView | None:

@@ -23,6 +23,8 @@ class ClosingStepRecorded(SteadyEvent):
 
     step: StepName
     outcome: Literal["done", "failed", "retry", "waived"]
+    answer_by: Moment | None = None
+    """Of what is tried again beside the closing of an end: of a restore, of a former end's bill."""
     private: Why | None = Field(default=None, exclude=True)
 
 

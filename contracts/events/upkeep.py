@@ -17,6 +17,8 @@ class PermissionsConfigured(SteadyEvent):
     """What the partner may do in the customer's account from now on (R33); another system applies it."""
 
     permissions: Annotated[tuple[ShortText, ...], Field(max_length=64)]
+    again: bool = False
+    """Said once more, as the partnership comes back: whoever took them away applies them; nothing has changed."""
 
 
 class BillingChosen(SteadyEvent):

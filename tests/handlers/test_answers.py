@@ -6,6 +6,7 @@ import pytest
 
 from contracts.commands.closing import (
     AnswerReactivation,
+    ConfirmFinalBill,
     RecordClosingStep,
     RecordDataExport,
     RecordFinalBill,
@@ -22,6 +23,7 @@ from tests.story import (
     NOON,
     TERMINATED,
     Send,
+    Step,
     Story,
     by_customer,
     by_partner,
@@ -100,3 +102,28 @@ def test_how_long_is_the_policys() -> None:
 def test_a_new_end_has_a_closing_of_its_own_and_keeps_the_export() -> None:
     story = given(*BACK, EXPORT, platform_ends(), later(days=7)).when(reached("answer"))
     assert overdue(story.events) == [("export",)]
+
+
+@pytest.mark.requirement("R88", "R99", "R103")
+@pytest.mark.parametrize("step", ["restore", "final_bill"])
+def test_what_is_tried_again_has_time_again(step: str) -> None:
+    failed = by_system(RecordClosingStep, step=step, outcome="failed")
+    retry = by_platform(RecordClosingStep, step=step, outcome="retry")
+    other = BILL if step == "restore" else RESTORED
+    story = given(*BACK, other, failed, later(days=30), retry)
+    assert until(story)[step] == NOON + timedelta(days=37)
+    assert overdue(story.when(later(days=7), reached("answer")).events) == [(step,)]
+
+
+@pytest.mark.requirement("R97", "R99")
+def test_the_platform_is_offered_to_give_up_what_nobody_answers() -> None:
+    def offered(*steps: Step) -> set[str]:
+        story = given(*steps)
+        found = view(story.partnership(), story.partner(), story.customer(), Viewer("platform"), Policy(), NOON)
+        assert found is not None
+        return set(found.case_actions)
+
+    for before in (BOUND, TERMINATED):
+        assert "RecordDataExport" in offered(*before, EXPORT)
+        assert "RecordDataExport" not in offered(*before)
+    assert "RecordClosingStep" in offered(*BACK, BILL, by_customer(ConfirmFinalBill))

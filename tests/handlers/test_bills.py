@@ -115,6 +115,7 @@ def test_a_bill_that_could_not_be_made_can_be_asked_for_or_done_without_after_a_
     story.when(step("final_bill", "retry")).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
     story.when(step("final_bill", "waived")).then(ClosingStepRecorded, FinalBillWaived)
     given(*TERMINATED, ASKED, AGREES, step("final_bill", "failed")).when(bill(5)).then(FinalBillRecorded)
+    story.when(step("restore", "done"))
     assert "RecordClosingStep" not in case_actions(story.partnership(), story.partner(), "platform", Policy())
 
 

@@ -369,9 +369,6 @@ def test_an_account_that_does_not_match_is_not_found(field: str, value: str) -> 
     other = SUPPORT_ASKS.but(on_behalf=OnBehalf(**account | {field: value}))
     given(*BOUND).when(other).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
     given(*BOUND).when(SUPPORT_ASKS.but(on_behalf=None)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
-    nobodys = (registered().but(contact_email=" "), *BOUND[1:])
-    nothing = OnBehalf(side="partner", account_id="p1", registered_email="")
-    given(*nobodys).when(SUPPORT_ASKS.but(on_behalf=nothing)).refused(RejectionCode.ACCOUNT_NOT_MATCHED)
 
 
 OTHERS = OnBehalf(side="customer", account_id="c1", registered_email="other@c1.example")

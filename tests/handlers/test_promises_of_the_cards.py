@@ -109,7 +109,7 @@ def listed(story: Story, viewer: Viewer) -> Dashboard:
 def test_a_customer_that_is_to_decide_finds_that_on_its_card() -> None:
     asked = given(*BOUND, partner_asks())
     assert seen(asked, CUSTOMER).case_actions == (
-        *("ConfigurePermissions", "UpdateCustomerInfo", "RequestDataExport"),
+        *("ConfigurePermissions", "ChooseBilling", "UpdateCustomerInfo", "RequestDataExport"),
         *("ProposeModification", "DecideTermination", "CheckTermination", "RequestTermination"),
     )
     assert "DecideTermination" in seen(asked, CUSTOMER).tile_actions

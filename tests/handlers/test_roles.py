@@ -70,6 +70,7 @@ DeclineInvitation          operator operator -
 CancelInvitation           operator operator -
 RecordActivation           -        -        system
 ConfigurePermissions       admin    admin    -
+ChooseBilling              -        admin    -
 UpdateCustomerInfo         operator operator -
 AssignContacts             operator -        -
 ProposeModification        operator operator -

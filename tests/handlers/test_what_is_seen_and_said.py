@@ -174,6 +174,23 @@ def test_an_offer_that_was_changed_is_accepted_in_the_version_that_was_seen() ->
 # ------------------------------------------------------------------------------------------------ what an offer says
 
 
+@pytest.mark.requirement("R26", "R129")
+def test_what_is_only_proposed_changes_no_offer_yet() -> None:
+    """It is off the table with the acceptance."""
+    proposed = by_customer(ProposeModification, changes=TERMS)
+    assert given(*VERIFIED, proposed).when(accept()).rejection is None
+    changed = by_partner(ProposeModification, changes=Changes(terms="six per cent"))
+    given(*VERIFIED, changed, proposed).when(accept()).refused(RejectionCode.VERSION_CONFLICT)
+
+
+@pytest.mark.requirement("R24", "R26", "R27")
+def test_who_named_whom_it_leaves_need_not_do_so_again_after_an_abort() -> None:
+    free = (*OPENED, registered("p2"), invite("p2"), opened("p2"), verified("p2"), verified(), accept())
+    named = accept("p2", switch_confirmed=True, switch_from_partner_id="p1")
+    aborted = (policy(switch_counts=False), *free, named, facts(account_in_arrears=True), delivered(), facts())
+    assert SwitchStarted in [type(event) for event in given(*aborted).when(switch()).events]
+
+
 @pytest.mark.requirement("R10", "R12", "R13", "R14", "R25", "R36")
 def test_both_sides_see_what_was_offered() -> None:
     story = given(*VERIFIED, by_partner(ProposeModification, changes=TERMS))
@@ -194,6 +211,17 @@ def test_who_came_in_by_the_link_does_not_see_whom_the_partner_wrote_to() -> Non
     assert card.offer is not None
     assert card.offer.requirements == "compute and storage"
     assert (card.offer.contact_person, card.offer.email, card.offer.phone) == ("", "", "")
+
+
+@pytest.mark.requirement("R20", "R21", "R129")
+def test_nor_what_the_other_side_would_have_changed_of_it() -> None:
+    proposal = by_customer(ProposeModification, changes=Changes(phone="+44 1", terms="ten"))
+    story = given(*OPENED, proposal)
+    card = view(story.partnership(), story.partner(), None, CUSTOMER, Policy(), NOON)
+    assert card is not None
+    assert card.modification is not None
+    assert card.modification.changes.given == {"terms": "ten"}
+    assert seen(given(*VERIFIED, proposal), PARTNER).modification.changes.phone == "+44 1"  # type: ignore[union-attr]
 
 
 BLANK = {"contact_person": " ", "phone": "", "requirements": "", "estimated_volume": " "}
@@ -370,6 +398,7 @@ def test_permissions_are_said_again_when_a_partnership_comes_back() -> None:
     configured = by_partner(ConfigurePermissions, permissions=("read_usage",))
     steps = (*BOUND, configured, *PENDING[len(BOUND) :], partner_decides(), *ASKED[len(TERMINATED) :])
     agreed = by_partner(AnswerReactivation, answer="agree", consent_version="1")
+    given(*steps).when(agreed).told(partner="partnership_reactivated", customer="partnership_reactivated")
     (said,) = [event for event in given(*steps).when(agreed).events if isinstance(event, PermissionsConfigured)]
     assert (said.permissions, said.status) == (("read_usage",), "active")
     none = given(*ASKED).when(agreed).events
@@ -401,6 +430,21 @@ def test_a_partners_address_can_be_corrected() -> None:
     (notice,) = [event for event in story.events if isinstance(event, NoticeSent) and event.template == asked]
     assert (notice.address, notice.language) == ("new@p1.example", "zh-Hans")
     assert notice.params["partner_name"] == "P One"
+
+
+@pytest.mark.requirement("R29", "R60")
+@pytest.mark.parametrize(
+    ("contact", "told_of"),
+    [
+        ({"contact_email": ""}, {"malformed": ["contact_email"]}),
+        ({"contact_email": "nobody"}, {"malformed": ["contact_email"]}),
+        ({"name": " "}, {"missing": ["name"]}),
+    ],
+)
+def test_a_partner_that_no_notice_would_reach_is_refused(contact: dict[str, Any], told_of: dict[str, Any]) -> None:
+    given(*BOUND).when(partner_is(**contact)).refused(RejectionCode.INVITATION_INCOMPLETE, **told_of)
+    new = registered("p9")
+    given().when(new.but(**contact)).refused(RejectionCode.INVITATION_INCOMPLETE, **told_of)
 
 
 @pytest.mark.requirement("R29")
@@ -478,3 +522,18 @@ def test_both_are_told_of_the_choice_and_the_view_shows_it() -> None:
     assert seen(story, CUSTOMER).billing_choice == "none"
     given(*VERIFIED).when(NONE).refused(RejectionCode.NOT_ALLOWED_IN_STATUS)
     given(*TERMINATED).when(NONE).refused(RejectionCode.PARTNERSHIP_READ_ONLY)
+
+
+@pytest.mark.requirement("R43", "R57")
+def test_who_ends_it_to_be_billed_directly_is() -> None:
+    direct = customer_asks(category="direct_billing")
+    assert billed_by(given(*BOUND, NONE, direct, partner_decides())) == "direct"
+    assert billed_by(given(*BOUND, direct, NONE, partner_decides())) == "direct"
+    code_later = (customer_requests(category="direct_billing"), customer_confirms(), NONE)
+    assert billed_by(given(*BOUND, *code_later, customer_gets_code(), customer_enters(), partner_decides())) == "direct"
+
+
+@pytest.mark.requirement("R57")
+def test_the_view_shows_the_choice_that_counts() -> None:
+    assert seen(given(*BOUND, NONE, customer_asks(billing_mode="partner")), CUSTOMER).billing_choice == "partner"
+    assert seen(given(*BOUND, NONE, customer_asks()), CUSTOMER).billing_choice == "none"

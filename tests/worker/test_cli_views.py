@@ -1,6 +1,7 @@
 """`show`, `list`, `history`, `explain` over what a worker has decided; one screen of 80 columns each."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -91,6 +92,14 @@ def test_show_tells_how_a_partnership_stands(world: Deployment) -> None:
     assert "SuspendPartnership" in tell(world, "show", "bond", "--json").json[0]["case_actions"]
 
 
+def test_what_the_two_sides_wrote_is_shown_to_them_with_bodies(world: Deployment) -> None:
+    asked = ("show", "offer", "--for", "partner:acme")
+    assert "20 servers" not in tell(world, *asked).out + tell(world, *asked, "--json").out
+    assert "20 servers" in fits(tell(world, *asked, "--bodies")).out
+    assert tell(world, *asked, "--bodies", "--json").json[0]["offer"]["requirements"] == "20 servers"
+    assert "20 servers" not in tell(world, "show", "offer", "--bodies").out
+
+
 def test_nobody_sees_what_is_none_of_its_business(world: Deployment) -> None:
     for command in ("show", "history", "explain"):
         told = tell(world, command, "bond", "--for", "customer:yarrow")
@@ -111,6 +120,24 @@ def test_list_is_the_viewers_own_with_its_counters(world: Deployment) -> None:
     assert [row["id"] for row in rows] == ["offer", "overdue"]
     assert last["summary"]["open_offers"] == 0, "these are its own offers"
     assert "there are invited," in tell(world, "list", "--status", "open").err
+
+
+@pytest.mark.requirement("R98", "R116", "R119")
+def test_what_is_purged_is_on_nobodys_list(world: Deployment) -> None:
+    """Nor among what is hidden: nobody could show it again."""
+    partnerships = world.db.partnerships
+    offer = partnerships.find_one({"_id": "offer"})
+    assert offer is not None
+    gone = {"state": {"status": "purged", "purged_at": datetime(2026, 1, 1, tzinfo=UTC)}, "hidden_by": ["partner"]}
+    partnerships.insert_one({**offer, **gone, "_id": "gone"})
+    try:
+        for options in ((), ("--hidden",)):
+            *rows, last = tell(world, "list", "--for", "partner:acme", *options, "--json").json
+            assert "gone" not in [row["id"] for row in rows]
+            assert last["summary"]["hidden"] == 0
+        assert "gone" in [row["id"] for row in tell(world, "list", "--json").json[:-1]], "the platform sees all"
+    finally:
+        partnerships.delete_one({"_id": "gone"})
 
 
 @pytest.mark.requirement("R73", "R117")

@@ -310,6 +310,20 @@ async def test_who_has_a_lane_stores_nothing_more_once_a_later_release_begins(
         await bench.open()
 
 
+async def test_who_was_killed_as_it_raised_the_format_has_the_next_one_take_the_lanes_away(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await FormatInUse(bench.client, bench.name).claim()
+    session, lane = await bench.open()
+    await bench.db.topology.update_one({"_id": "format"}, {"$set": {"number": FORMAT + 1}})  # and no more than that
+
+    monkeypatch.setattr(format_in_use, "FORMAT", FORMAT + 1)
+    await FormatInUse(bench.client, bench.name).claim()
+
+    with pytest.raises(Fenced):
+        await bench.save(session, replace(lane, stored=1), changes())
+
+
 async def test_several_workers_may_prepare_at_once(bench: Bench) -> None:
     name = f"{bench.name}-b"
     try:

@@ -70,20 +70,20 @@ class Desk:
         self, *, status: Status | None = None, hidden: bool = False, after: str = "", limit: int = 20
     ) -> Dashboard:
         """A page of the viewer's list, by id; the counters are those of the whole list (R36, R71, R127)."""
-        mine = self._mine()
-        wanted: dict[str, Any] = {**mine, "_id": {"$gt": after}}
+        mine, viewer = self._mine(), self.viewer.kind
+        # Of what is purged nothing is left to be seen, and nobody could hide it.
+        there = mine if viewer == "platform" else {**mine, "state.status": {"$ne": "purged"}}
+        wanted: dict[str, Any] = {**there, "_id": {"$gt": after}}
         if status is not None:
             wanted["state.status"] = status
-        elif self.viewer.kind != "platform":
-            wanted["state.status"] = {"$ne": "purged"}  # nothing of it is left to be seen, and nobody could hide it
         if not hidden:
-            wanted["hidden_by"] = {"$ne": self.viewer.kind}
+            wanted["hidden_by"] = {"$ne": viewer}
         page = await self.db[PARTNERSHIPS].find(wanted).sort("_id", 1).limit(limit).to_list(None)
         views = [self.card(*await self._with_parties(document_of(Partnership, found))) for found in page]
         return Dashboard(
             cards=tuple(views) if hidden else dashboard(views, (), self.viewer).cards,
             open_offers=await self._count({**mine, "state.status": "invited", **self._received()}),
-            hidden=0 if self.viewer.kind == "platform" else await self._count({**mine, "hidden_by": self.viewer.kind}),
+            hidden=0 if viewer == "platform" else await self._count({**there, "hidden_by": viewer}),
         )
 
     async def history(self, partnership_id: str) -> AsyncIterator[HistoryEntry]:
