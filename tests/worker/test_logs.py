@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import pytest
-from pydantic import ValidationError
 
 from handlers.documents import Partner
 from tests.support import messages
@@ -17,6 +16,7 @@ from tests.support.deployment import SECRET, Deployment, WorkerProcess
 from tests.support.domain import facts, token
 from tests.support.tale import Tale
 from tests.support.waiting import wait_until
+from worker.failures import UnreadableDocument
 from worker.mongo.store import document_of
 from worker.servers import Servers
 
@@ -130,8 +130,8 @@ def test_an_error_of_mongodb_does_not_bring_its_document_into_the_log(deploy: Ca
 
 
 def test_what_cannot_be_read_is_not_in_the_error() -> None:
-    """A stored document, after a rollback or an edit by hand: the worker ends, and its log has the error."""
-    with pytest.raises(ValidationError) as found:
+    """A stored document, after a rollback or an edit by hand: its dead letters and the log have the error."""
+    with pytest.raises(UnreadableDocument) as found:
         document_of(Partner, {"_id": "p", "contact": {"contact_email": ["alice@secret.example"]}, "language": "en"})
 
     assert "contact.contact_email" in str(found.value)
