@@ -7,6 +7,13 @@ from typing import Literal
 import structlog
 
 
+def as_a_warning(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Aiokafka tries again by itself what it logs as an error; what does not come to an end, the worker says itself."""
+    if event["level"] == "error" and str(event.get("logger", "")).startswith("aiokafka"):
+        event["level"] = "warning"
+    return event
+
+
 def configure_logs(log_format: Literal["json", "console"], level: str) -> None:
     """Set up structlog, and send what libraries log through it, warnings and worse."""
     shared: list[structlog.typing.Processor] = [
@@ -28,7 +35,7 @@ def configure_logs(log_format: Literal["json", "console"], level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared, as_a_warning],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

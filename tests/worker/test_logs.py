@@ -17,6 +17,7 @@ from tests.support.domain import facts, token
 from tests.support.tale import Tale
 from tests.support.waiting import wait_until
 from worker.failures import UnreadableDocument
+from worker.logs import as_a_warning
 from worker.mongo.store import document_of
 from worker.servers import Servers
 
@@ -136,3 +137,19 @@ def test_what_cannot_be_read_is_not_in_the_error() -> None:
 
     assert "contact.contact_email" in str(found.value)
     assert "alice" not in str(found.value)
+
+
+@pytest.mark.parametrize(
+    ("logger", "level", "told"),
+    [
+        ("aiokafka.consumer.group_coordinator", "error", "warning"),
+        ("aiokafka.conn", "warning", "warning"),
+        ("asyncio", "error", "error"),
+    ],
+)
+def test_what_aiokafka_tries_again_is_no_error(logger: str, level: str, told: str) -> None:
+    assert as_a_warning(None, "", {"event": "e", "level": level, "logger": logger})["level"] == told
+
+
+def test_nor_is_what_the_worker_says_itself_another_level() -> None:
+    assert as_a_warning(None, "", {"event": "e", "level": "error"})["level"] == "error"
