@@ -15,8 +15,7 @@ from contracts.commands.closing import (
 )
 from contracts.events.closing import AnswerOverdue
 from contracts.message import Event
-from handlers.policy import Policy
-from handlers.views import Viewer, view
+from tests.screens import PLATFORM, seen
 from tests.situations import PERIOD
 from tests.story import (
     BOUND,
@@ -53,9 +52,7 @@ def overdue(events: list[Event]) -> list[tuple[str, ...]]:
 
 def until(story: Story) -> dict[str, object]:
     """What is waited for, and until when."""
-    found = view(story.partnership(), story.partner(), story.customer(), Viewer("platform"), Policy(), NOON)
-    assert found is not None
-    return {line.what: line.until for line in found.waiting_on}
+    return {line.what: line.until for line in seen(story, PLATFORM).waiting_on}
 
 
 @pytest.mark.requirement("R97")
@@ -118,10 +115,7 @@ def test_what_is_tried_again_has_time_again(step: str) -> None:
 @pytest.mark.requirement("R97", "R99")
 def test_the_platform_is_offered_to_give_up_what_nobody_answers() -> None:
     def offered(*steps: Step) -> set[str]:
-        story = given(*steps)
-        found = view(story.partnership(), story.partner(), story.customer(), Viewer("platform"), Policy(), NOON)
-        assert found is not None
-        return set(found.case_actions)
+        return set(seen(given(*steps), PLATFORM).case_actions)
 
     for before in (BOUND, TERMINATED):
         assert "RecordDataExport" in offered(*before, EXPORT)

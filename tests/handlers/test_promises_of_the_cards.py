@@ -32,7 +32,8 @@ from contracts.events.upkeep import (
 from contracts.message import SYSTEM
 from contracts.rejections import RejectionCode
 from handlers.policy import Policy
-from handlers.views import BillView, ContactsView, Dashboard, ModificationView, PartnershipView, Viewer, dashboard, view
+from handlers.views import BillView, ContactsView, Dashboard, ModificationView, Viewer, dashboard, view
+from tests.screens import CUSTOMER, PARTNER, PLATFORM, seen
 from tests.situations import WHY
 from tests.story import (
     BOUND,
@@ -78,17 +79,8 @@ from tests.story import (
     verified,
 )
 
-PARTNER, CUSTOMER, PLATFORM = Viewer("partner", "p1"), Viewer("customer", "c1"), Viewer("platform")
 PERIOD = BillPeriod(starts_at=NOON, ends_at=NOON)
 DAY = timedelta(days=1)
-
-
-def seen(story: Story, viewer: Viewer, partner: str = "p1", by: Policy | None = None) -> PartnershipView:
-    partnership = story.partnership(partner)
-    customer = story.world.customers.get(partnership.customer_id or "")
-    found = view(partnership, story.partner(partner), customer, viewer, by or Policy(), story.world.now)
-    assert found is not None
-    return found
 
 
 def listed(story: Story, viewer: Viewer) -> Dashboard:

@@ -22,7 +22,8 @@ from contracts.events.termination import TerminationDecisionRequested
 from contracts.registry import COMMANDS
 from contracts.rejections import RejectionCode
 from handlers.policy import Policy
-from handlers.views import Dashboard, PartnershipView, Recorded, Viewer, dashboard, history, view
+from handlers.views import Dashboard, Recorded, Viewer, dashboard, history, view
+from tests.screens import CUSTOMER, PARTNER, PLATFORM, seen
 from tests.situations import SITUATIONS, WHY, partner_in
 from tests.situations import command as any_command
 from tests.story import (
@@ -67,16 +68,6 @@ from tests.story import (
     registered,
 )
 from tests.tour import UNTIL_MARCH
-
-PARTNER, CUSTOMER, PLATFORM = Viewer("partner", "p1"), Viewer("customer", "c1"), Viewer("platform")
-
-
-def seen(story: Story, viewer: Viewer, partner: str = "p1") -> PartnershipView:
-    partnership = story.partnership(partner)
-    customer = story.world.customers.get(partnership.customer_id or "")
-    found = view(partnership, story.partner(partner), customer, viewer, Policy(), NOON)
-    assert found is not None
-    return found
 
 
 @pytest.mark.requirement("R114", "R115")

@@ -38,7 +38,8 @@ from contracts.rejections import RejectionCode
 from contracts.standing import BillingCycle
 from handlers.policy import Policy
 from handlers.states import Terminated
-from handlers.views import PartnershipView, Viewer, view
+from handlers.views import view
+from tests.screens import CUSTOMER, PARTNER, PLATFORM, seen
 from tests.story import (
     BILLED,
     BOUND,
@@ -87,15 +88,8 @@ from tests.story import (
 )
 from tests.tour import UNTIL_MARCH
 
-PARTNER, CUSTOMER, PLATFORM = Viewer("partner", "p1"), Viewer("customer", "c1"), Viewer("platform")
 WHY = "our needs have changed"
 TERMS = Changes(terms="everything doubles")
-
-
-def seen(story: Story, viewer: Viewer, *, now: Any = NOON) -> PartnershipView:
-    found = view(story.partnership(), story.partner(), story.customer(), viewer, Policy(), now)
-    assert found is not None
-    return found
 
 
 def told(story: Story, template: str, party: str = "customer") -> dict[str, str]:
