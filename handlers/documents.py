@@ -109,6 +109,8 @@ class Customer(Document):
     legal_name: ShortText = ""
     registered_email: EMail = ""
     registered_phone: ShortText = ""
+    registered_as_of: Moment | None = None
+    """As of when both are known: verified, or reported since."""
     admin_contact: ShortText = ""
     kind: CustomerKind = "standalone"
     facts: tuple[Fact, ...] = ()

@@ -170,6 +170,8 @@ def report_customer_standing(
     """R6, R7, R44, R63 to R69: each fact as of its own time, those about dealings for each partner."""
     if message.subject != message.partner_id:  # in another lane its events would come out of order
         return Rejected(RejectionCode.NOT_FOUND, {"customer_id": message.partner_id})
+    if command.registered_email is not None and not is_email(command.registered_email):
+        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": [], "malformed": ["registered_email"]})
     known = (
         {(fact.name, fact.partner_id): fact.as_of for fact in documents.customer.facts} if documents.customer else {}
     )
@@ -185,7 +187,11 @@ def report_customer_standing(
         as_of=command.as_of,
         recorded=tuple(fact.name for fact in recorded),
         superseded=tuple(superseded),
-        private=RecordedFacts(facts=tuple(recorded), billing_cycle=_cycle(documents.customer, command)),
+        private=RecordedFacts(
+            facts=tuple(recorded),
+            billing_cycle=_cycle(documents.customer, command),
+            **_registered(documents.customer, command),
+        ),
     )
     return Accepted((standing,), _recheck(documents.customer))
 
@@ -194,6 +200,14 @@ def _cycle(customer: Customer | None, command: ReportCustomerStanding) -> Billin
     """R101."""
     known_as_of = customer.billing_cycle_as_of if customer else None
     return command.billing_cycle if _is_news(known_as_of, command.as_of) else None
+
+
+def _registered(customer: Customer | None, command: ReportCustomerStanding) -> dict[str, str]:
+    """Of who was verified (R21), and what is not older than that, or than what was reported since."""
+    if customer is None or not customer.registered_email or not _is_news(customer.registered_as_of, command.as_of):
+        return {}
+    given = {"registered_email": command.registered_email, "registered_phone": command.registered_phone}
+    return {name: value.strip() for name, value in given.items() if value is not None}
 
 
 def _recheck(customer: Customer | None) -> tuple[Internal, ...]:

@@ -86,6 +86,9 @@ def _facts(customer: Customer, event: CustomerStandingRecorded, _: str, __: date
     changes: dict[str, Any] = {"facts": _replaced(customer, recorded.facts)}
     if recorded.billing_cycle is not None:
         changes |= {"billing_cycle": recorded.billing_cycle, "billing_cycle_as_of": event.as_of}
+    registered = {"registered_email": recorded.registered_email, "registered_phone": recorded.registered_phone}
+    if new := {name: value for name, value in registered.items() if value is not None}:
+        changes |= new | {"registered_as_of": event.as_of}
     return changes
 
 
@@ -104,12 +107,13 @@ def _extra(_: Customer, event: ExtraRequestGranted, __: str, ___: datetime) -> d
     return {"extra_requests": event.extra_requests}
 
 
-def _identity(customer: Customer, event: IdentityVerified, _: str, __: datetime) -> dict[str, Any]:
+def _identity(customer: Customer, event: IdentityVerified, _: str, at: datetime) -> dict[str, Any]:
     identity = event.private or Identity()
     return {
         "legal_name": identity.legal_name,
         "registered_email": identity.registered_email.strip() or customer.registered_email,
         "registered_phone": identity.registered_phone.strip() or customer.registered_phone,
+        "registered_as_of": at,
         "admin_contact": identity.admin_contact,
         "kind": identity.kind,
         "partnerships": customer.partnerships + 1,

@@ -76,3 +76,6 @@ class ReportCustomerStanding(Command):
     dealings: Annotated[tuple[Dealings, ...], Field(max_length=16)] = ()
     billing_cycle: BillingCycle | None = None
     """The customer's current one (R101)."""
+    registered_email: EMail | None = None
+    """Where its notices and codes go from now on (R29, R60, R77); of a customer that was verified."""
+    registered_phone: ShortText | None = None

@@ -89,6 +89,8 @@ class RecordedFacts(Contract):
 
     facts: tuple[Fact, ...] = ()
     billing_cycle: BillingCycle | None = None
+    registered_email: EMail | None = None
+    registered_phone: ShortText | None = None
 
 
 class CustomerStandingRecorded(Event):

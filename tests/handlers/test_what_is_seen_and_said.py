@@ -441,6 +441,46 @@ def test_a_partner_that_no_notice_would_reach_is_refused(contact: dict[str, Any]
     given().when(new.but(**contact)).refused(RejectionCode.INVITATION_INCOMPLETE, **told_of)
 
 
+def reports(days: int = 0, **registered_at: str) -> Send:
+    return Send(
+        ReportCustomerStanding(actor=SYSTEM, as_of=NOON + timedelta(days=days), **registered_at),  # type: ignore[arg-type]
+        "c1",
+        "c1",
+    )
+
+
+@pytest.mark.requirement("R29", "R60", "R77")
+def test_a_customers_registered_address_can_be_corrected() -> None:
+    """Codes and warnings went to whom nobody reads any more, and only another offer's verification could change it."""
+    moved = (later(days=2), reports(1, registered_email="new@c1.example", registered_phone="+49 89 1"))
+    story = given(*BOUND, *moved, facts(as_of=NOON + timedelta(days=2))).when(partner_asks())
+    (notice,) = [
+        event
+        for event in story.events
+        if isinstance(event, NoticeSent) and event.template == "termination_decision_requested"
+    ]
+    assert notice.address == "new@c1.example"
+    asked = given(*BOUND, *moved, facts(as_of=NOON + timedelta(days=2)), customer_requests(), customer_confirms())
+    code = asked.when(customer_gets_code())
+    assert [event.address for event in code.events if isinstance(event, NoticeSent)] == ["+49 89 1"]
+
+
+@pytest.mark.requirement("R21", "R29")
+def test_an_address_that_is_older_than_what_is_known_or_of_nobody_verified_changes_nothing() -> None:
+    newer = (
+        later(days=3),
+        reports(2, registered_email="new@c1.example"),
+        reports(1, registered_email="old@c1.example"),
+    )
+    assert given(*BOUND, *newer).customer().registered_email == "new@c1.example"
+    before = reports(-1, registered_email="older@c1.example")
+    assert given(*BOUND, before).customer().registered_email == "office@c1.example", "it was verified since"
+    assert given(reports(registered_email="new@c1.example")).customer().registered_email == ""
+    given(*BOUND).when(reports(registered_email="nobody")).refused(
+        RejectionCode.INVITATION_INCOMPLETE, malformed=["registered_email"]
+    )
+
+
 @pytest.mark.requirement("R29")
 def test_an_older_report_replaces_no_newer_address_and_says_nothing_of_the_rest() -> None:
     new = partner_is(as_of=NOON, contact_email="new@p1.example")
