@@ -26,7 +26,7 @@ from contracts.standing import BillingCycle, Dealings, Fact, FactName
 from handlers.decision import Accepted, Decision, Internal, Rejected
 from handlers.documents import LIVE_AT_ONCE, Customer, Documents
 from handlers.ending import agreement_updated, is_renewed, renewed
-from handlers.guards import is_email, no_reason, quota_updated
+from handlers.guards import incomplete, is_email, no_reason, quota_updated
 from handlers.scene import Scene
 from handlers.states import Active, Ending, Suspended
 
@@ -67,9 +67,7 @@ def _unreachable(command: RegisterPartner | ReportPartnerStanding) -> Rejected |
     """What is given is a name, and an address to which notices can go (R29, R60)."""
     missing = ["name"] if command.name is not None and not command.name.strip() else []
     malformed = ["contact_email"] if command.contact_email is not None and not is_email(command.contact_email) else []
-    if missing or malformed:
-        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
-    return None
+    return incomplete(missing, malformed)
 
 
 def report_partner_standing(documents: Documents, message: CommandMessage, command: ReportPartnerStanding) -> Decision:
@@ -170,8 +168,9 @@ def report_customer_standing(
     """R6, R7, R44, R63 to R69: each fact as of its own time, those about dealings for each partner."""
     if message.subject != message.partner_id:  # in another lane its events would come out of order
         return Rejected(RejectionCode.NOT_FOUND, {"customer_id": message.partner_id})
-    if command.registered_email is not None and not is_email(command.registered_email):
-        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": [], "malformed": ["registered_email"]})
+    wrong = command.registered_email is not None and not is_email(command.registered_email)
+    if refusal := incomplete([], ["registered_email"] if wrong else []):
+        return refusal
     known = (
         {(fact.name, fact.partner_id): fact.as_of for fact in documents.customer.facts} if documents.customer else {}
     )

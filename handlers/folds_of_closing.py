@@ -58,9 +58,9 @@ def _step(partnership: Partnership, event: ClosingStepRecorded, at: datetime) ->
     return changes
 
 
-def _without(partnership: Partnership, what: AskedOf) -> dict[AskedOf, datetime]:
+def _without(partnership: Partnership, *what: AskedOf) -> dict[AskedOf, datetime]:
     """What is left to be answered."""
-    return {name: due_at for name, due_at in partnership.answers_due.items() if name != what}
+    return {name: due_at for name, due_at in partnership.answers_due.items() if name not in what}
 
 
 def _with(partnership: Partnership, what: AskedOf, answer_by: datetime | None) -> dict[AskedOf, datetime]:
@@ -68,7 +68,7 @@ def _with(partnership: Partnership, what: AskedOf, answer_by: datetime | None) -
 
 
 def _overdue(partnership: Partnership, event: AnswerOverdue, _: datetime) -> Fields:
-    return {"answers_due": {name: at for name, at in partnership.answers_due.items() if name not in event.what}}
+    return {"answers_due": _without(partnership, *event.what)}
 
 
 def _step_is(partnership: Partnership, step: StepName, outcome: StepState, again: datetime | None = None) -> Fields:

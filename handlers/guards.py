@@ -48,6 +48,13 @@ def is_email(text: str) -> bool:
     return bool(name and at and domain) and not any(character.isspace() for character in name + domain)
 
 
+def incomplete(missing: list[str], malformed: list[str]) -> Rejected | None:
+    """What is to be filled in, if anything (R15)."""
+    if missing or malformed:
+        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
+    return None
+
+
 def not_the_turn_of(side: Side) -> Rejected:
     """It is the other side that acts now."""
     return Rejected(RejectionCode.NOT_YOUR_TURN, {"turn": other_side(side)})

@@ -16,7 +16,7 @@ from contracts.rejections import RejectionCode
 from contracts.terms import Side, other_side
 from handlers.decision import Accepted, Decision, Rejected
 from handlers.documents import Modification
-from handlers.guards import in_days, is_email, no_reason, not_allowed, not_the_turn_of, own_side
+from handlers.guards import in_days, incomplete, is_email, no_reason, not_allowed, not_the_turn_of, own_side
 from handlers.invitation import expired_by
 from handlers.offering import REQUIRED
 from handlers.scene import Scene
@@ -91,8 +91,8 @@ def _unusable(changes: Changes) -> Rejected | None:
     given = changes.given
     missing = [name for name, value in given.items() if name in REQUIRED and not value.strip()]
     malformed = [] if changes.email is None or "email" in missing or is_email(changes.email) else ["email"]
-    if missing or malformed:
-        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
+    if refusal := incomplete(missing, malformed):
+        return refusal
     return None if given else Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": ["changes"]})
 
 

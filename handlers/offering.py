@@ -16,6 +16,7 @@ from handlers.decision import Accepted, Context, Decision, Rejected
 from handlers.documents import Customer, Documents, Partner
 from handlers.guards import (
     in_days,
+    incomplete,
     is_email,
     no_reason,
     no_room,
@@ -134,9 +135,7 @@ def _incomplete(command: InviteCustomer) -> Rejected | None:
     """R15: everything is gathered before the invitation is submitted."""
     missing = [name for name in REQUIRED if not (getattr(command, name) or "").strip()]
     malformed = [] if "email" in missing or is_email(command.email or "") else ["email"]
-    if missing or malformed:
-        return Rejected(RejectionCode.INVITATION_INCOMPLETE, {"missing": missing, "malformed": malformed})
-    return None
+    return incomplete(missing, malformed)
 
 
 def _unofficial(command: InviteCustomer, policy: Policy, by: Side) -> Rejected | None:

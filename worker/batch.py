@@ -34,7 +34,7 @@ from worker.dead_letters import (
 from worker.decode import Item, Readable, Undecodable
 from worker.encode import CONTENT_TYPE_HEADER, RecordTooLarge, cloud_event
 from worker.failures import UnreadableDocument, Unstorable
-from worker.letters.keys import blocked_by, of_partner, waits_for
+from worker.letters.keys import blocked_by, waits_for
 from worker.mongo.store import (
     COLLECTION_OF,
     Changes,
@@ -285,9 +285,7 @@ class Batch:
             self._bury(entry_id, item, Fault(PARKED_BEHIND, "an earlier command of its partnership or partner failed"))
 
     def _bury(self, entry_id: str, item: Item, fault: Fault) -> None:
-        blocks = blocked_by(item, self.lane.lane, self.rules.lanes)
-        if fault.is_partners and isinstance(item.decoded, Readable):
-            blocks = of_partner(blocks, item.decoded.message.partner_id)
+        blocks = blocked_by(item, self.lane.lane, self.rules.lanes, all_of_partner=fault.is_partners)
         record, letter = self._letter(entry_id, item, fault, blocks)
         self.letters.append(to_bson(letter))
         if blocks is not None:

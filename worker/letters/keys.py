@@ -15,11 +15,6 @@ def key_of(subject: str | None, partner: str) -> str:
     return f"partner:{partner}" if subject is None or subject == partner else f"subject:{subject}\t{partner}"
 
 
-def of_partner(blocks: str | None, partner: str) -> str | None:
-    """The whole partner in the place of one partnership, where somebody waits at all."""
-    return None if blocks is None else key_of(None, partner)
-
-
 def keys_of(subject: str, partner: str) -> tuple[str, ...]:
     """What a command of this subject and partner waits for: its own partnership, and its partner."""
     partners = key_of(None, partner)
@@ -34,11 +29,11 @@ def waits_for(item: Item) -> tuple[str, ...]:
     return keys_of(decoded.message.subject, decoded.message.partner_id)
 
 
-def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
+def blocked_by(item: Item, lane: int, lanes: int, *, all_of_partner: bool = False) -> str | None:
     """What a letter of this record blocks; None where that would be nobody of this lane.
 
-    A record without a partner to read is in this lane by chance. A dry run and an order about
-    letters would not have changed the partnership.
+    `all_of_partner`: the whole partner, whatever its record is about (Fault.is_partners). A record without a partner to
+    read is in this lane by chance. A dry run and an order about letters would not have changed the partnership.
     """
     decoded = item.decoded
     if isinstance(decoded, Readable):
@@ -50,4 +45,4 @@ def blocked_by(item: Item, lane: int, lanes: int) -> str | None:
         return None
     else:
         subject, partner = decoded.subject, decoded.partner_id  # type: ignore[assignment] # without one: the partner's
-    return key_of(subject, partner) if lane_of(partner, lanes) == lane else None
+    return key_of(None if all_of_partner else subject, partner) if lane_of(partner, lanes) == lane else None

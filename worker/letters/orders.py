@@ -21,7 +21,7 @@ from contracts.topics import TopicName
 from worker.dead_letters import DISCARDED, OPEN, PARKED, RESOLVED, Fault, fingerprint_of
 from worker.decode import Item, Readable
 from worker.encode import CONTENT_TYPE_HEADER
-from worker.letters.keys import blocked_by, keys_of, of_partner
+from worker.letters.keys import blocked_by, key_of, keys_of
 from worker.letters.republishing import republish
 from worker.letters.sight import Sight
 from worker.mongo.letters import Letter
@@ -202,9 +202,10 @@ class _Work:
         self._keep("edit", settled.text, RESOLVED, None)
         if settled.fault is None:
             return None
-        still = blocked_by(item, self.desk.lane.lane, self.desk.lanes) if blocks is not None else None
-        if settled.fault.is_partners:
-            still = of_partner(still, item.decoded.message.partner_id)
+        still = None
+        if blocks is not None:
+            whole = settled.fault.is_partners
+            still = blocked_by(item, self.desk.lane.lane, self.desk.lanes, all_of_partner=whole)
         self.desk.bury_edited(self.letter, item, settled.fault, next(self.steps), still)
         self._hold(still)
         return Answer.STILL_FAILING
@@ -302,7 +303,7 @@ def fail(letter: Letter, item: Item, fault: Fault) -> None:
 
 def _widened(blocks: str | None, letter: Letter, fault: Fault) -> str | None:
     """What it blocks now: a document of its partner's that cannot be read holds all of its partnerships."""
-    return of_partner(blocks, letter["partner"]) if fault.is_partners else blocks
+    return key_of(None, letter["partner"]) if fault.is_partners and blocks is not None else blocks
 
 
 def _waits_for(letter: Letter) -> tuple[str, ...]:
