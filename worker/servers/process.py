@@ -1,5 +1,6 @@
 """One server as a process of this machine: start, stop, kill, suspend, resume, start again."""
 
+import os
 import subprocess
 import sys
 import threading
@@ -79,6 +80,10 @@ class LocalServer(ABC):
     def _prepare(self) -> list[str]:
         """Write the configuration; return the command. Some argument names `directory`: by that we know our own."""
 
+    def _environment(self) -> dict[str, str]:
+        """The variables that the server is started with: ours."""
+        return dict(os.environ)
+
     @abstractmethod
     def _is_ready(self) -> bool:
         """Whether a client would be served now. Must not raise, must not take longer than about a second."""
@@ -109,7 +114,13 @@ class LocalServer(ABC):
         command = self._prepare()
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd=self.directory
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd=self.directory,
+                env=self._environment(),
             )
         self._pid_file.write_text(str(self._child.pid))
         if not self._outlives:
