@@ -5,7 +5,6 @@ import random
 import time
 from typing import Any
 
-import pytest
 from pymongo import AsyncMongoClient
 
 from worker.cancelling import cancel
@@ -55,7 +54,6 @@ def test_what_a_cancelled_task_fails_with_is_not_reported_as_unseen() -> None:
     assert asyncio.run(main()) == []
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # PyMongo drops sockets when cancelled
 def test_whoever_talks_with_mongodb_on_a_busy_loop_ends(servers: Servers) -> None:
     """There a quarter of all cancellations got lost."""
 
