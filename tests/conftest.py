@@ -55,7 +55,7 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
             reporter.write_line(f"servers: {line}")
 
     try:
-        with start_servers(progress=progress) as running:
+        with start_servers(progress=progress, brief=True) as running:
             yield running
     except ServersUnavailableError as error:
         pytest.exit(f"no servers: {error}", returncode=1)
@@ -64,7 +64,7 @@ def servers(pytestconfig: pytest.Config) -> Iterator[Servers]:
 @pytest.fixture(scope="session")
 def own_servers() -> Iterator[Servers]:
     """Another pair, as processes of this machine whatever else there is: for tests that kill them."""
-    with local_servers() as running:
+    with local_servers(brief=True) as running:
         yield running
 
 

@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from tests.support.waiting import wait_until
 from worker.servers import LocalKafka, LocalMongo, Servers
-from worker.servers.kafka import CLUSTER_ID, JVM, LOG4J, _format, jars, java
+from worker.servers.kafka import CLUSTER_ID, LOG4J, _format, jars, java
 from worker.servers.mongo import REPLICA_SET
 from worker.servers.ports import free_port
 from worker.servers.process import Guard
@@ -59,7 +59,7 @@ class Broker(LocalKafka):
     def __init__(self, directory: Path, node: int, controllers: list[int]) -> None:
         (directory / "controller_port").parent.mkdir(parents=True, exist_ok=True)
         (directory / "controller_port").write_text(str(controllers[node - 1]))
-        super().__init__(directory)
+        super().__init__(directory, brief=True)
         self.node = node
         self._voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers, 1))
 
@@ -76,7 +76,7 @@ class Broker(LocalKafka):
             )
         )
         log4j.write_text(LOG4J)
-        command = [str(java()), *JVM, f"-Dlog4j2.configurationFile={log4j}", "-cp", ":".join(map(str, jars()))]
+        command = [str(java()), *self._jvm, f"-Dlog4j2.configurationFile={log4j}", "-cp", ":".join(map(str, jars()))]
         if not (data / "meta.properties").exists():
             _format([*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)])
         return [*command, "kafka.Kafka", str(properties)]

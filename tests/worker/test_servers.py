@@ -17,9 +17,18 @@ from pymongo import MongoClient
 from pymongo.errors import ServerSelectionTimeoutError
 from typing_extensions import override
 
-from worker.servers import LocalKafka, LocalMongo, Servers, ServersUnavailableError, containers, start_servers
+from worker.servers import (
+    LocalKafka,
+    LocalMongo,
+    Servers,
+    ServersUnavailableError,
+    containers,
+    libraries,
+    start_servers,
+)
 from worker.servers import __main__ as command_line
 from worker.servers.kafka import LOCK, brokers_serving
+from worker.servers.mongo import mongod
 from worker.servers.ports import free_port
 from worker.servers.running import local_servers, servers_of_environment
 
@@ -29,7 +38,7 @@ import sys, time
 from pathlib import Path
 from worker.servers.running import local_servers
 
-with local_servers(Path(sys.argv[1])) as servers:
+with local_servers(Path(sys.argv[1]), brief=True) as servers:
     print(servers.kafka.pid, servers.mongo.pid, flush=True)
     time.sleep(600)
 """
@@ -38,7 +47,7 @@ with local_servers(Path(sys.argv[1])) as servers:
 @pytest.fixture(scope="module")
 def own() -> Iterator[tuple[LocalKafka, LocalMongo]]:
     """Servers that these tests may kill, apart from those that all tests share."""
-    with local_servers() as servers:
+    with local_servers(brief=True) as servers:
         assert servers.kafka is not None
         assert servers.mongo is not None
         yield servers.kafka, servers.mongo
@@ -222,11 +231,29 @@ def test_a_server_keeps_its_port_from_one_start_to_the_next(tmp_path: Path) -> N
     assert LocalMongo(tmp_path).port == LocalMongo(tmp_path).port
 
 
+def test_a_machine_without_the_libraries_of_mongod_borrows_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(libraries, "_is_there", lambda name: name != "libcurl.so.4")  # as in Python's slim images
+    places = os.pathsep.join(map(str, libraries.borrowed(tmp_path / "lib")))
+
+    def run(**variables: str) -> str:
+        environment = {"LD_LIBRARY_PATH": places, **variables}
+        return subprocess.run(
+            [mongod(), "--version"], env=environment, capture_output=True, text=True, check=True
+        ).stdout
+
+    assert "db version" in run()
+    loaded = run(LD_TRACE_LOADED_OBJECTS="1")
+    for name in libraries.NEEDED:
+        assert f"{name} => {tmp_path / 'lib' / name}" in loaded
+
+
 def test_servers_of_the_environment_are_used_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KAFKA_BOOTSTRAP", "kafka.example:9092")
     monkeypatch.setenv("MONGO_URL", "mongodb://mongo.example")
 
-    with start_servers() as servers:
+    with start_servers(brief=True) as servers:
         assert servers == Servers("kafka.example:9092", "mongodb://mongo.example")
 
 

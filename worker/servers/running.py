@@ -39,9 +39,12 @@ def servers_of_environment() -> Servers | None:
 
 
 @contextmanager
-def start_servers(directory: Path | None = None, progress: Callable[[str], None] = silent) -> Iterator[Servers]:
+def start_servers(
+    directory: Path | None = None, progress: Callable[[str], None] = silent, *, brief: bool = False
+) -> Iterator[Servers]:
     """Find or start both; nothing stays afterwards, not even where this process is killed.
 
+    `brief` says that they are for seconds or minutes of light work, and need not become fast.
     Local servers keep their files under `directory` (made if need be, removed afterwards); by default a temporary one.
     """
     found = servers_of_environment()
@@ -52,16 +55,18 @@ def start_servers(directory: Path | None = None, progress: Callable[[str], None]
         with containers.containers(progress) as (bootstrap, url):
             yield Servers(bootstrap, url)
     else:
-        with local_servers(directory, progress) as servers:
+        with local_servers(directory, progress, brief=brief) as servers:
             yield servers
 
 
 @contextmanager
-def local_servers(directory: Path | None = None, progress: Callable[[str], None] = silent) -> Iterator[Servers]:
+def local_servers(
+    directory: Path | None = None, progress: Callable[[str], None] = silent, *, brief: bool = False
+) -> Iterator[Servers]:
     """Both as processes of this machine, whatever else there is: for tests that kill them."""
     base = Path(tempfile.mkdtemp(prefix="partnership-servers-", dir=_made(directory)))
     Guard.order("remove", base)
-    kafka = LocalKafka(base / "kafka", progress=progress)
+    kafka = LocalKafka(base / "kafka", brief=brief, progress=progress)
     mongo = LocalMongo(base / "mongo", progress=progress)
     try:
         start_both(kafka, mongo, progress)
