@@ -32,7 +32,7 @@ $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.12 setup")'
 	echo "setup: making $(VENV)" >&2
 	$(PYTHON) -m venv $(VENV)
-	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: 78 MB)" >&2
+	echo "setup: fetching $$(grep -c == requirements.lock) locked packages (Java and MongoDB are among them: 84 MB)" >&2
 	$(PIP) --require-hashes --requirement requirements.lock | awk '\
 		/^ *Downloading|^ *Using cached/ {if (++n % 10 == 0) {print "setup: " n " packages"; fflush()}} \
 		/^Installing/ {print "setup: installing them"; fflush()}' >&2
