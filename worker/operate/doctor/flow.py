@@ -17,6 +17,10 @@ LOOK_AGAIN_SECONDS = 3.5
 """A lane without work notes within two seconds what readers see of it."""
 
 START = "Start one: partnership-worker run. If it ended by itself, its last log line says why."
+TOGETHER = (
+    "MongoDB lost something (a restored backup?): start no worker, and bring the two together first "
+    '(docs/operating.md, "MongoDB behind Kafka").'
+)
 GO_ON = 'say where to go on (docs/operating.md, "Records that expired unread").'
 READY = "See /ready and the log of the worker that has it; more workers help where many lanes are behind."
 
@@ -62,13 +66,9 @@ async def logs(look: Look, says: Says) -> list[Finding]:
         stored = documents.get(partition.partition, {}).get("stored", -1)
         found += _gone(says, f"lane {partition.partition}", stored if stored >= 0 else None, held.start, held.end)
         if reading.committed.get(partition, 0) > stored >= 0:
-            found.append(
-                says.problem(
-                    f"lane {partition.partition}: Kafka has {reading.committed[partition]} as published, MongoDB has "
-                    f"stored up to {stored}",
-                    "MongoDB lost something (a restored backup?): bring the two together before a worker starts.",
-                )
-            )
+            lane, published = partition.partition, reading.committed[partition]
+            text = f"lane {lane}: Kafka has {published} as published, MongoDB has stored up to {stored}"
+            found.append(says.problem(text, TOGETHER, lane=lane, published=published, stored=stored))
     return found or [says.ok(f"all {len(there)} logs reach back to the next record to read")]
 
 
