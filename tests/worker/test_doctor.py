@@ -249,6 +249,13 @@ def test_a_seal_that_nobody_of_us_made(sound: Deployment) -> None:
     wait_until(lambda: not _speaking(sound), 30, "the forged one to be out of sight")
 
 
+def test_a_seal_that_a_producer_wrote_says_nothing_of_ours(sound: Deployment) -> None:
+    came_by_intake = [("~signature", b"f"), ("~source", b"partnership.invitation.commands:0:1:1")]
+    sound.produce("partnership.lanes", messages.invite("g", "acme", "~g"), headers=came_by_intake, partition=0)
+
+    assert not _speaking(sound)
+
+
 def test_a_policy_file_with_a_mistake(sound: Deployment, tmp_path: Any) -> None:
     file = tmp_path / "policy.json"
     file.write_text('{"version": "2", "retention_dyas": 20}')

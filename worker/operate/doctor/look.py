@@ -19,7 +19,7 @@ from worker.clock import monotonic_seconds, utc_now
 from worker.mongo.collections import LANES, TOPOLOGY
 from worker.operate.access import Access
 from worker.operate.errors import NeedsSettings
-from worker.records import SIGNATURE_HEADER, header
+from worker.records import SIGNATURE_HEADER, SOURCE_HEADER, header
 
 T = TypeVar("T")
 
@@ -234,7 +234,8 @@ async def sealed(look: Look) -> list[Sealed]:
             for records in (await reader.getmany(timeout_ms=300)).values():
                 for record in records:
                     seal = header(record.headers, SIGNATURE_HEADER)
-                    if seal is not None:
+                    # What came over a command topic has its producer's headers: no seal there says anything of us.
+                    if seal is not None and header(record.headers, SOURCE_HEADER) is None:
                         found.append(Sealed(record.timestamp, seal, record.value or b""))
             left -= {partition for partition in left if await reader.position(partition) >= ends[partition].end}
     return found
