@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import filelock
 import psutil
@@ -271,6 +272,14 @@ def test_a_docker_engine_that_is_not_there_is_found_out_at_once(monkeypatch: pyt
 
     assert not containers.docker_answers()
     assert time.monotonic() - began < 3
+
+
+def test_a_container_that_ended_is_told_of_at_once_with_the_end_of_its_log() -> None:
+    container = MagicMock(image=containers.KAFKA_IMAGE)
+    container.get_wrapped_container.return_value = MagicMock(status="exited", logs=lambda **_: b"no room here")
+
+    with pytest.raises(ServersUnavailableError, match=r"apache/kafka:.* ended at its start; .*\nno room here"):
+        containers._wait(container, lambda: False)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 15) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from worker.servers.kafka import CLUSTER_ID, KAFKA_VERSION, brokers_serving
 from worker.servers.mongo import REPLICA_SET, primary_serving
 from worker.servers.ports import free_port
-from worker.servers.process import START_SECONDS_MAX, ServersUnavailableError
+from worker.servers.process import LOG_LINES_SHOWN, START_SECONDS_MAX, ServersUnavailableError
 
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 MONGO_IMAGE = "mongo:7"
@@ -57,8 +57,8 @@ def containers(progress: Callable[[str], None]) -> Iterator[tuple[str, str]]:
         progress(f"Docker: starting {MONGO_IMAGE} and {KAFKA_IMAGE}")
         stack.enter_context(kafka)
         stack.enter_context(mongo)
-        _wait(KAFKA_IMAGE, lambda: brokers_serving(kafka_port))
-        _wait(MONGO_IMAGE, lambda: primary_serving(mongo_port))
+        _wait(kafka, lambda: brokers_serving(kafka_port))
+        _wait(mongo, lambda: primary_serving(mongo_port))
         yield f"127.0.0.1:{kafka_port}", f"mongodb://127.0.0.1:{mongo_port}/?replicaSet={REPLICA_SET}"
 
 
@@ -83,9 +83,20 @@ def kafka_environment(port: int, controller_port: int) -> dict[str, str]:
     }
 
 
-def _wait(image: str, is_ready: Callable[[], bool]) -> None:
+def _wait(container: Any, is_ready: Callable[[], bool]) -> None:
+    """Ask until it serves, or say why it never will: afterwards the container is gone, and its log with it."""
     deadline = time.monotonic() + START_SECONDS_MAX
     while not is_ready():
+        inside = container.get_wrapped_container()
+        inside.reload()
+        if inside.status != "running":
+            raise ServersUnavailableError(f"{container.image} ended at its start; {_log_end(inside)}")
         if time.monotonic() > deadline:
-            raise ServersUnavailableError(f"{image} did not serve within {START_SECONDS_MAX} s: see `docker logs`.")
+            raise ServersUnavailableError(
+                f"{container.image} did not serve within {START_SECONDS_MAX} s; {_log_end(inside)}"
+            )
         time.sleep(0.1)
+
+
+def _log_end(inside: Any) -> str:
+    return f"the end of its log:\n{inside.logs(tail=LOG_LINES_SHOWN).decode(errors='replace')}"
