@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from unittest.mock import MagicMock
 
@@ -272,6 +273,24 @@ def test_a_docker_engine_that_is_not_there_is_found_out_at_once(monkeypatch: pyt
 
     assert not containers.docker_answers()
     assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize("refusal", [None, "no such host"])
+def test_containers_are_taken_only_where_the_engine_gets_their_images(
+    refusal: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker, client, said = import_module("docker"), MagicMock(), list[str]()
+    client.images.get.side_effect = docker.errors.ImageNotFound("no such image")
+    client.images.pull.side_effect = refusal and docker.errors.APIError(refusal)
+    monkeypatch.setattr(docker, "from_env", lambda **_: client)
+    monkeypatch.setattr(containers, "docker_answers", lambda: True)
+
+    assert containers.are_to_be_had(said.append) is (refusal is None)
+    pulling, *others = said
+    assert pulling == f"Docker: pulling {containers.MONGO_IMAGE}"
+    assert refusal is None or others == [
+        f"Docker: {containers.MONGO_IMAGE} cannot be had ({refusal}), so not in containers"
+    ]
 
 
 def test_a_container_that_ended_is_told_of_at_once_with_the_end_of_its_log() -> None:

@@ -53,8 +53,8 @@ def down() -> None:
 
 
 def fetch() -> None:
-    """Download what start_servers will need, where progress can be seen and no test's time-out runs."""
-    if servers_of_environment() is None and not containers.docker_answers():
+    """Get what start_servers will need, images or downloads, where progress can be seen and no test's time-out runs."""
+    if servers_of_environment() is None and not containers.are_to_be_had(say):
         mongod()
         java()
         jars(say)

@@ -3,7 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -11,12 +11,38 @@ from typing import Any
 from worker.servers.kafka import CLUSTER_ID, KAFKA_VERSION, brokers_serving
 from worker.servers.mongo import REPLICA_SET, primary_serving
 from worker.servers.ports import free_port
-from worker.servers.process import LOG_LINES_SHOWN, START_SECONDS_MAX, ServersUnavailableError
+from worker.servers.process import LOG_LINES_SHOWN, START_SECONDS_MAX, ServersUnavailableError, silent
 
 KAFKA_IMAGE = f"apache/kafka:{KAFKA_VERSION}"
 MONGO_IMAGE = "mongo:7"
 ENGINE_SECONDS_MAX = 2  # An engine that is well answers a ping in milliseconds.
 SOCKETS = (Path("/var/run/docker.sock"), Path.home() / ".docker/run/docker.sock")
+
+
+def are_to_be_had(progress: Callable[[str], None] = silent) -> bool:
+    """Whether an engine answers and has the images or gets them now: it may be cut off from every registry."""
+    if not docker_answers():
+        return False
+    config = import_module("testcontainers.core.config").testcontainers_config
+    reaper = () if config.ryuk_disabled else (config.ryuk_image,)
+    images = [config.hub_image_name_prefix + name for name in (MONGO_IMAGE, KAFKA_IMAGE, *reaper)]
+    docker = import_module("docker")
+    with closing(docker.from_env()) as client:
+        for image in images:
+            try:
+                _pull_if_missing(client, image, docker.errors.ImageNotFound, progress)
+            except Exception as error:  # noqa: BLE001 - the engine's, its registry's or the network's: it is not here
+                progress(f"Docker: {image} cannot be had ({error}), so not in containers")
+                return False
+    return True
+
+
+def _pull_if_missing(client: Any, image: str, missing: type[Exception], progress: Callable[[str], None]) -> None:
+    try:
+        client.images.get(image)
+    except missing:
+        progress(f"Docker: pulling {image}")
+        client.images.pull(image)
 
 
 def docker_answers() -> bool:

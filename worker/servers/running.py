@@ -51,7 +51,7 @@ def start_servers(
     if found is not None:
         progress(f"using {KAFKA} and {MONGO} from the environment")
         yield found
-    elif containers.docker_answers():
+    elif containers.are_to_be_had(progress):
         with containers.containers(progress) as (bootstrap, url):
             yield Servers(bootstrap, url)
     else:
