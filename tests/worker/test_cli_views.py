@@ -112,7 +112,7 @@ def test_nobody_sees_what_is_none_of_its_business(world: Deployment) -> None:
 def test_list_is_the_viewers_own_with_its_counters(world: Deployment) -> None:
     screen = fits(tell(world, "list")).out
     assert [line.split()[0] for line in screen.splitlines()[1:6]] == ["bond", "leaving", "offer", "overdue", "stuck"]
-    assert "3 open offers wait for an answer." in screen
+    assert "Open offers that wait for an answer: 3." in screen
     *rows, last = tell(world, "list", "--for", "customer:zephyr", "--json").json
     assert [row["id"] for row in rows] == ["bond"]
     assert last == {"summary": {"open_offers": 0, "hidden": 0}}

@@ -253,7 +253,7 @@ def _list(found: Dashboard, limit: int) -> None:
         )
     out.print(made)
     hidden = f", {found.hidden} hidden" if found.hidden else ""
-    out.print(f"{found.open_offers} open offers wait for an answer{hidden}.", style="faint")
+    out.print(f"Open offers that wait for an answer: {found.open_offers}{hidden}.", style="faint")
     if len(found.cards) == limit:
         out.print(f"There may be more: --after={safe(quoted(found.cards[-1].id))}", style="faint")
 

@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--fast", action="store_true", help="without the pauses that let a person read along")
     screen = Screen(fast=parser.parse_args().fast)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # What fails is told by the exception.
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # A script's `make demo &` has it ignored.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))  # As Ctrl-C: clean up, then end.
     try:
