@@ -118,7 +118,7 @@ async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: list[
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:  # another worker was quicker
-            raise error(name)
+            raise error("Create", name)
     log.info("topics made", count=len(new))
 
 
@@ -127,7 +127,7 @@ async def _partitions(admin: AIOKafkaAdminClient, settings: Settings) -> dict[To
     described = await admin.describe_topics(list(names))
     for topic in described:
         if topic["error_code"]:
-            raise for_code(topic["error_code"])(topic["topic"])
+            raise for_code(topic["error_code"])("Describe", topic["topic"])
     return {names[topic["topic"]]: len(topic["partitions"]) for topic in described}
 
 
@@ -138,8 +138,8 @@ async def _configs(admin: AIOKafkaAdminClient, settings: Settings) -> dict[Topic
     )
     configs: dict[TopicName, dict[str, str]] = {}
     for response in responses:
-        for code, message, _, name, entries in response.resources:
+        for code, _, _, name, entries in response.resources:
             if code:
-                raise for_code(code)(message)
+                raise for_code(code)("DescribeConfigs", name)
             configs[names[name]] = {entry[0]: entry[1] for entry in entries}
     return configs
