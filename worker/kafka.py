@@ -8,8 +8,15 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.conn import AIOKafkaConnection, CloseReason
-from aiokafka.errors import KafkaConnectionError, KafkaError
+from aiokafka.conn import AIOKafkaConnection, CloseReason, collect_hosts, create_conn
+from aiokafka.errors import (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    KafkaConnectionError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
 from aiokafka.helpers import create_ssl_context
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
@@ -38,6 +45,14 @@ STOP_SECONDS_MAX = 3.0
 
 UNAVAILABLE = (KafkaError, TimeoutError, OSError)
 """What a client raises where Kafka does not answer, or not as it should."""
+
+NOT_TAKEN = (
+    AuthenticationFailedError,
+    AuthenticationMethodNotSupported,
+    SaslAuthenticationFailed,
+    UnsupportedSaslMechanismError,
+)
+"""What a broker says of a user, a password or a mechanism that it does not take."""
 
 log = structlog.get_logger(__name__)
 
@@ -126,6 +141,22 @@ async def start_client(client: AIOKafkaProducer | AIOKafkaConsumer | AIOKafkaAdm
         await client.start()
     except AssertionError as error:
         raise KafkaConnectionError(f"no broker is known yet ({error})") from error
+
+
+async def cause_of(error: KafkaConnectionError, settings: Settings) -> Exception:
+    """Why no connection can be made, asked once more: aiokafka logs that, and raises only that there is none."""
+    options = client_options(settings)
+    found: Exception = error
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
+        try:
+            connection = await create_conn(host, port, **options)
+        except (*NOT_TAKEN, ssl.SSLError) as cause:
+            found = cause
+        except UNAVAILABLE:
+            pass
+        else:
+            connection.close()
+    return found
 
 
 async def stop_client(client: AIOKafkaProducer | AIOKafkaConsumer) -> None:

@@ -12,12 +12,14 @@ from typing import Any
 import orjson
 import pytest
 from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
     GroupAuthorizationFailedError,
     KafkaConnectionError,
     MessageSizeTooLargeError,
     SaslAuthenticationFailed,
     TopicAuthorizationFailedError,
     UnknownTopicOrPartitionError,
+    UnsupportedSaslMechanismError,
 )
 from pydantic import ValidationError
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
@@ -230,8 +232,10 @@ def test_a_line_of_an_export_needs_a_time_with_an_offset() -> None:
 @pytest.mark.parametrize(
     ("error", "code", "why"),
     [
-        (TopicAuthorizationFailedError("t"), Exit.OPERATOR, "a right on a topic: Write to send"),
-        (GroupAuthorizationFailedError("g"), Exit.OPERATOR, "a right on a group"),
+        (TopicAuthorizationFailedError("t"), Exit.OPERATOR, "a right on the topic t: Write to send"),
+        (GroupAuthorizationFailedError("g"), Exit.OPERATOR, "a right on the group g"),
+        (ClusterAuthorizationFailedError(), Exit.OPERATOR, "to no topic: Write on the one it sends to"),
+        (UnsupportedSaslMechanismError("x"), Exit.USAGE, "does not take this user, password or mechanism"),
         (SaslAuthenticationFailed("x"), Exit.USAGE, "PARTNERSHIP_KAFKA_USERNAME"),
         (UnknownTopicOrPartitionError("t"), Exit.OPERATOR, "PARTNERSHIP_TOPIC_PREFIX"),
         (MessageSizeTooLargeError("t"), Exit.USAGE, "larger than the topic takes"),

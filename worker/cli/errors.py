@@ -4,35 +4,22 @@ import errno
 import ssl
 
 from aiokafka.errors import (
-    AuthenticationFailedError,
-    AuthenticationMethodNotSupported,
-    ClusterAuthorizationFailedError,
-    GroupAuthorizationFailedError,
     KafkaError,
     MessageSizeTooLargeError,
     RecordListTooLargeError,
     RecordTooLargeError,
-    SaslAuthenticationFailed,
-    TopicAuthorizationFailedError,
-    TransactionalIdAuthorizationFailed,
     UnknownTopicOrPartitionError,
 )
 from pymongo.errors import OperationFailure, PyMongoError
 
 from worker.cli.exits import Exit
 from worker.failures import StopWorker, UnreadableDocument, codes_of, describe
-from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest
+from worker.kafka import NOT_TAKEN
+from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest, denied, not_reached
 from worker.settings import SettingsError
 
 NOT_ALLOWED, NOT_KNOWN = 13, 18
 """MongoDB's codes for what this user may not do, and for a user or a password that it does not know."""
-
-RIGHTS = {
-    TopicAuthorizationFailedError: "a topic: Write to send or to give an order, Read and DescribeConfigs to look",
-    GroupAuthorizationFailedError: "a group: Describe",
-    ClusterAuthorizationFailedError: "the cluster: Describe, or IdempotentWrite where brokers are old",
-    TransactionalIdAuthorizationFailed: "a transactional id: Describe",
-}
 
 OF_A_FILE = {
     errno.EACCES,
@@ -84,10 +71,10 @@ def _of_mongo(error: PyMongoError) -> tuple[str, Exit]:
 
 def _of_kafka(error: KafkaError) -> tuple[str, Exit]:
     match error:
-        case _ if right := RIGHTS.get(type(error)):
-            return f"Kafka denies this user a right on {right} (docs/deploying.md, Kafka).", Exit.OPERATOR
-        case AuthenticationFailedError() | AuthenticationMethodNotSupported() | SaslAuthenticationFailed():
-            return "Kafka does not take this user or password: look at PARTNERSHIP_KAFKA_USERNAME and such.", Exit.USAGE
+        case _ if what := denied(error):
+            return f"{what[0]}: {what[1]} (docs/deploying.md, Kafka).", Exit.OPERATOR
+        case _ if isinstance(error, NOT_TAKEN):
+            return f"{not_reached(error)}: look at PARTNERSHIP_KAFKA_USERNAME and such.", Exit.USAGE
         case UnknownTopicOrPartitionError():
             hint = "is PARTNERSHIP_TOPIC_PREFIX right? `partnership-worker run` makes the topics when it starts"
             return f"The topic is not there: {hint}.", Exit.OPERATOR
@@ -100,15 +87,15 @@ def _of_kafka(error: KafkaError) -> tuple[str, Exit]:
 def _of_the_system(error: OSError) -> tuple[str, Exit]:
     """Of a file, or of a connection: those to MongoDB have errors of their own."""
     if isinstance(error, ssl.SSLError):
-        return f"PARTNERSHIP_KAFKA_CA_FILE does not fit ({error}): is it the right one?", Exit.USAGE
+        return f"T{not_reached(error)[1:]}: does PARTNERSHIP_KAFKA_CA_FILE fit, and is the port one of TLS?", Exit.USAGE
     if error.errno in OF_A_FILE:
         return f"{error.filename or 'What is written'}: {error.strerror}", Exit.USAGE
     return _away(error)
 
 
 def _away(error: Exception) -> tuple[str, Exit]:
-    name = type(error).__name__
-    return f"Kafka does not answer ({name}): is it up, and is KAFKA_BOOTSTRAP right?", Exit.UNAVAILABLE
+    settings = "KAFKA_BOOTSTRAP and PARTNERSHIP_KAFKA_SECURITY_PROTOCOL"
+    return f"{not_reached(error)}: is it up, and are {settings} right?", Exit.UNAVAILABLE
 
 
 def _defect(error: Exception) -> tuple[str, Exit]:

@@ -7,10 +7,10 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import for_code
+from aiokafka.errors import KafkaConnectionError, TopicAuthorizationFailedError, for_code
 
 from contracts.topics import TopicName
-from worker.kafka import client_options, make_producer, make_reader, start_client, stop_client
+from worker.kafka import cause_of, client_options, make_producer, make_reader, start_client, stop_client
 from worker.mongo.client import Client, awaited, connect
 from worker.mongo.secret_in_use import SecretInUse
 from worker.operate.errors import CannotOperate, NeedsSettings
@@ -59,7 +59,7 @@ class Access:
         self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
         reader = make_reader(self.settings, isolation)
         try:
-            await start_client(reader)
+            await self._start(reader)
             yield reader
         finally:
             await stop_client(reader)
@@ -70,7 +70,7 @@ class Access:
         self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
         producer = make_producer(self.settings)
         try:
-            await start_client(producer)
+            await self._start(producer)
             yield producer
         finally:
             await stop_client(producer)
@@ -81,16 +81,24 @@ class Access:
         self._need("kafka_bootstrap", "KAFKA_BOOTSTRAP")
         admin = AIOKafkaAdminClient(**client_options(self.settings))
         try:
-            await admin.start()
+            await self._start(admin)
             yield admin
         finally:
             await admin.close()
 
     async def partition_counts(self, topics: Collection[TopicName]) -> dict[TopicName, int]:
-        """How many partitions these topics have. Raises CannotOperate where one is not there."""
+        """How many partitions these topics have.
+
+        Raises:
+            CannotOperate: one is not there.
+            TopicAuthorizationFailedError: this user may not see all of them.
+        """
         names = {self.settings.topic(topic): topic for topic in topics}
         async with self.admin() as admin:
             described = await admin.describe_topics(list(names))
+        forbidden = {t["topic"] for t in described if for_code(t["error_code"]) is TopicAuthorizationFailedError}
+        if forbidden:
+            raise TopicAuthorizationFailedError(forbidden)
         for topic in described:
             if topic["error_code"]:
                 error = for_code(topic["error_code"]).__name__
@@ -99,6 +107,13 @@ class Access:
                     "a worker ever start here?"
                 )
         return {names[topic["topic"]]: len(topic["partitions"]) for topic in described}
+
+    async def _start(self, client: AIOKafkaConsumer | AIOKafkaProducer | AIOKafkaAdminClient) -> None:
+        """Raises what is in the way of a connection: an operator has to know whether it is the password."""
+        try:
+            await start_client(client)
+        except KafkaConnectionError as error:
+            raise await cause_of(error, self.settings) from error
 
     def _need(self, name: str, variable: str) -> None:
         if name in self.settings.missing:

@@ -31,7 +31,8 @@ async def brokers(look: Look, says: Says) -> list[Finding]:
     if look.kafka_down is not None:
         if "kafka_bootstrap" in look.access.settings.missing:
             return [says.unknown("KAFKA_BOOTSTRAP is not set", "Set it as the worker has it.")]
-        return [says.problem(look.kafka_down, "Is it up, and is KAFKA_BOOTSTRAP right? Workers wait for it meanwhile.")]
+        do = "Is it up, and are KAFKA_BOOTSTRAP and PARTNERSHIP_KAFKA_... right? Workers wait for it meanwhile."
+        return [says.problem(look.kafka_down, do)]
     admin: Any = look.admin
     cluster = await admin.describe_cluster()
     return [says.ok(f"{count(len(cluster['brokers']), 'broker')} there", brokers=len(cluster["brokers"]))]

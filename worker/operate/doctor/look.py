@@ -11,14 +11,17 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
 from aiokafka.protocol.admin import DescribeGroupsRequest, DescribeGroupsRequest_v2
+from aiokafka.protocol.metadata import MetadataRequest
+from pymongo.errors import OperationFailure
 
 from contracts.topics import COMMAND_TOPICS, TOPICS, TopicName
 from worker.clock import monotonic_seconds, utc_now
+from worker.failures import codes_of
 from worker.mongo.collections import LANES, TOPOLOGY
 from worker.operate.access import Access
-from worker.operate.errors import NeedsSettings
+from worker.operate.errors import NeedsSettings, not_reached
 from worker.records import SIGNATURE_HEADER, SOURCE_HEADER, header
 
 T = TypeVar("T")
@@ -26,6 +29,9 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 INTERNAL_TOPICS = ("__consumer_offsets", "__transaction_state")
 READ_SECONDS = 4.0
+
+NOT_KNOWN = 18
+"""MongoDB's code for a user or a password that it does not know."""
 
 NEWEST_RECORDS = 2000
 """Of the lane log, all lanes together, looked at for what the worker itself appended."""
@@ -108,7 +114,8 @@ async def looking(access: Access) -> AsyncIterator[Look]:
             async with asyncio.timeout(CONNECT_SECONDS):
                 await _meet_mongo(look)
         except Exception as error:  # noqa: BLE001 - whatever it is, the checks that need it say so
-            look.mongo_down = type(error).__name__
+            unknown = isinstance(error, OperationFailure) and NOT_KNOWN in codes_of(error)
+            look.mongo_down = "it does not know this user or password" if unknown else type(error).__name__
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
                 look.admin = await stack.enter_async_context(access.admin())
@@ -116,7 +123,7 @@ async def looking(access: Access) -> AsyncIterator[Look]:
         except NeedsSettings as error:
             look.kafka_down = str(error)
         except (KafkaError, TimeoutError, OSError) as error:
-            look.kafka_down = f"Kafka does not answer ({type(error).__name__})"
+            look.kafka_down = not_reached(error)
         try:
             yield look
         finally:
@@ -137,11 +144,20 @@ async def _meet_mongo(look: Look) -> None:
 
 
 async def topics(look: Look) -> dict[str, dict[str, Any]]:
-    """Kafka's description of our topics and of its own two, by name; those that are not there are absent."""
-    names = {*(look.name(topic) for topic in TOPICS), *INTERNAL_TOPICS}
-    assert look.admin is not None  # noqa: S101 - a check that needs Kafka does not run without
-    described = await look.admin.describe_topics()  # all: asked for by its name, a broker may make one
-    return {topic["topic"]: topic for topic in described if topic["topic"] in names and not topic["error_code"]}
+    """Kafka's description of our topics and of its own two, by name; those that are not there are absent.
+
+    Raises:
+        TopicAuthorizationFailedError: this user may not see all of ours, so nobody knows whether they are there.
+    """
+    ours = {look.name(topic) for topic in TOPICS}
+    admin: Any = look.admin
+    request = MetadataRequest([*ours, *INTERNAL_TOPICS], allow_auto_topic_creation=False)
+    answer = await admin._send_request(request)  # noqa: SLF001 - by describe_topics() a broker may make them
+    described = answer.to_object()["topics"]
+    hidden = {t["topic"] for t in described if for_code(t["error_code"]) is TopicAuthorizationFailedError} & ours
+    if hidden:
+        raise TopicAuthorizationFailedError(hidden)
+    return {topic["topic"]: topic for topic in described if not topic["error_code"]}
 
 
 async def configs(look: Look) -> dict[str, dict[str, str]]:

@@ -12,7 +12,7 @@ from worker.operate.access import Access
 from worker.operate.doctor import clocks, cluster, database, flow, own, waiting
 from worker.operate.doctor.look import Look, looking
 from worker.operate.doctor.report import Finding, Says
-from worker.operate.errors import CannotOperate
+from worker.operate.errors import CannotOperate, denied
 
 CHECK_SECONDS = 10.0
 
@@ -88,6 +88,7 @@ def _why(error: Exception) -> str:
         case PyMongoError():
             return f"MongoDB says {describe(error)}"
         case KafkaError():
-            return f"Kafka says {type(error).__name__}"
+            what = denied(error)
+            return what[0] if what else f"Kafka says {type(error).__name__}"
         case _:
             return f"a defect, {describe(error)}"
