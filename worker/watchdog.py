@@ -23,6 +23,9 @@ STUCK_SECONDS = 5.0
 PAUSE_SECONDS = 10.0
 """From the end of one look to the next, which is a second later: after more the whole process had stood still."""
 
+DENIED = "AuthorizationFailed"
+"""In the names of what Kafka says about a right that this worker's user does not have."""
+
 LOOKS_MISSED_MAX = 3
 """Request time-outs that a look may take: it asks MongoDB and Kafka, and then looks at logs."""
 
@@ -127,6 +130,7 @@ class Watchdog:
                 problems.append(f"{place.what}: its log does not answer")  # nor can it get on, opened or not
                 continue
             standing = before.get(key) or _Standing(place, now)
+            waits_for = place.waiting_for
             try:
                 if standing.place != place or await self._has_nothing_to_do(place, ends, standing):
                     standing = _Standing(place, now)
@@ -136,9 +140,10 @@ class Watchdog:
                     self._standing.clear()
                     return [*problems, f"{place.what}: its log does not answer ({type(error).__name__})"]
                 problems.append(f"{place.what}: its log cannot be read ({type(error).__name__})")
+                waits_for = type(error).__name__
             self._standing[key] = standing
             seconds = now - standing.since_seconds
-            if seconds > self._settings.stall_seconds and (excuse := await self._excuse()):
+            if seconds > self._settings.stall_seconds and (excuse := await self._excuse(waits_for)):
                 self._standing[key] = _Standing(place, now)
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s; {excuse}")
             elif seconds > self._settings.stall_seconds:
@@ -148,8 +153,13 @@ class Watchdog:
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s")
         return problems
 
-    async def _excuse(self) -> str | None:
-        """A destination without a leader, or without enough replicas: who writes to it waits, and no restart helps."""
+    async def _excuse(self, waits_for: str | None) -> str | None:
+        """A right that is missing, or a destination without a leader, or without enough replicas.
+
+        Who needs it waits, and no restart helps.
+        """
+        if waits_for is not None and DENIED in waits_for:
+            return f"a right is missing ({waits_for.partition(' ')[0]})"
         try:
             answering = await self._prober.ends(self._destinations)
             silent = [partition for partition in self._destinations if partition not in answering]

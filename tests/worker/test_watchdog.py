@@ -11,6 +11,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import (
     CorruptRecordException,
     KafkaTimeoutError,
+    TopicAuthorizationFailedError,
 )
 
 from tests.support.deployment import Deployment
@@ -123,7 +124,7 @@ async def failing(deployment: Deployment, error: type[Exception]) -> AsyncIterat
 
 
 async def test_a_log_that_cannot_be_read_is_not_an_empty_one(deploy: Callable[..., Deployment]) -> None:
-    """A damaged batch, or a right that was taken away."""
+    """A damaged batch."""
     async with failing(deploy(lanes=1), CorruptRecordException) as watchdog:
         with pytest.raises(RuntimeError, match=r"lane 0: no progress"):
             await look_for(watchdog, 3 * STALL_SECONDS)
@@ -137,6 +138,27 @@ async def test_a_log_that_does_not_answer_ends_nobody(
     async with failing(deploy(lanes=1), error) as watchdog:
         said = await look_for(watchdog, 2 * STALL_SECONDS)
         assert f"lane 0: its log does not answer ({error.__name__})" in said
+
+
+@pytest.mark.parametrize("where", ["TopicAuthorizationFailedError while publishing", None])
+async def test_who_lacks_a_right_waits_for_it(
+    deploy: Callable[..., Deployment], where: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A restart gives no right. Whoever lacks one is told so for as long, and goes on as soon as it is there."""
+    deployment = deploy(lanes=1)
+    await asyncio.to_thread(deployment.make_topics)
+    await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
+    place = Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0, where)
+
+    async def forbidden(*_: object) -> None:
+        raise TopicAuthorizationFailedError(LANES)
+
+    async with watching(deployment, place) as watchdog:
+        if where is None:
+            monkeypatch.setattr(watchdog._prober, "first_offset", forbidden)
+        said = await look_for(watchdog, 2 * STALL_SECONDS)
+
+    assert any(problem.endswith("; a right is missing (TopicAuthorizationFailedError)") for problem in said)
 
 
 async def test_a_log_without_an_answer_excuses_no_other(deploy: Callable[..., Deployment]) -> None:
