@@ -101,7 +101,7 @@ def acls(command: list[str]) -> list[AclBinding]:
 @pytest.fixture(scope="module")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Enforcing]:
     """With the users of the page, and all rights that it prints."""
-    kafka = _Enforcing(tmp_path_factory.mktemp("enforcing")).start()
+    kafka = _Enforcing(tmp_path_factory.mktemp("enforcing"), brief=True).start()
     admin: Any = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
     commands = printed()
     bindings = [binding for command in commands if command[0] == "kafka-acls.sh" for binding in acls(command)]
