@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PY := $(BIN)/python
 READY := $(VENV)/.ready
 PIP = $(PY) -m pip --disable-pip-version-check install --progress-bar off
-# Tests wait more than they work, so three processes share them, each with servers of its own; a file stays in one.
-JOBS ?= 3
+# Tests wait more than they work, so four processes share them, each with servers of its own; a file stays in one.
+JOBS ?= 4
 # For one test or another level of detail: make test ARGS="tests/worker -k lane"
 ARGS ?=
 # Prefer the servers of the environment; else those of `make up`.
