@@ -53,8 +53,9 @@ class WorkerProcess:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{self.health_port}/ready", timeout=5) as page:
                 return dict(json.loads(page.read()))
-        except urllib.error.HTTPError as error:
-            return dict(json.loads(error.read()))
+        except urllib.error.HTTPError as page:  # 503: it says what is missing
+            with page:
+                return dict(json.loads(page.read()))
         except OSError:
             return {}
 
