@@ -3,6 +3,7 @@
 import asyncio
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import structlog
@@ -147,15 +148,17 @@ async def cause_of(error: KafkaConnectionError, settings: Settings) -> Exception
     """Why no connection can be made, asked once more: aiokafka logs that, and raises only that there is none."""
     options = client_options(settings)
     found: Exception = error
-    for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
-        try:
-            connection = await create_conn(host, port, **options)
-        except (*NOT_TAKEN, ssl.SSLError) as cause:
-            found = cause
-        except UNAVAILABLE:
-            pass
-        else:
-            connection.close()
+    with suppress(TimeoutError):
+        async with asyncio.timeout(settings.request_timeout_seconds):
+            for host, port, _ in collect_hosts(options.pop("bootstrap_servers")):
+                try:
+                    connection = await create_conn(host, port, **options)
+                except (*NOT_TAKEN, ssl.SSLError) as cause:
+                    found = cause
+                    break
+                except UNAVAILABLE:
+                    continue
+                connection.close()
     return found
 
 

@@ -118,7 +118,7 @@ async def _create(admin: AIOKafkaAdminClient, settings: Settings, missing: list[
     for name, code, *_ in response.topic_errors:
         error = for_code(code)
         if code and error is not TopicAlreadyExistsError:  # another worker was quicker
-            raise error("Create", name)
+            raise error("Create, or Read where it is there", name)
     log.info("topics made", count=len(new))
 
 

@@ -144,7 +144,8 @@ class Watchdog:
             self._standing[key] = standing
             seconds = now - standing.since_seconds
             if seconds > self._settings.stall_seconds and (excuse := await self._excuse(waits_for)):
-                self._standing[key] = _Standing(place, now)
+                # Not from now on: it would pass for well until it is asked again whether records wait.
+                self._standing[key] = _Standing(place, now - STUCK_SECONDS)
                 problems.append(f"{place.what}: no progress for {seconds:.0f} s; {excuse}")
             elif seconds > self._settings.stall_seconds:
                 msg = f"{place.what}: no progress for {seconds:.0f} s, although Kafka and MongoDB answer"
@@ -159,7 +160,8 @@ class Watchdog:
         Who needs it waits, and no restart helps.
         """
         if waits_for is not None and DENIED in waits_for:
-            return f"a right is missing ({waits_for.partition(' ')[0]})"
+            name = next(word.strip("()") for word in waits_for.split() if DENIED in word)
+            return f"a right is missing ({name})"
         try:
             answering = await self._prober.ends(self._destinations)
             silent = [partition for partition in self._destinations if partition not in answering]
@@ -170,6 +172,8 @@ class Watchdog:
             async with asyncio.timeout(self._settings.request_timeout_seconds):
                 return await self._refusing()
         except UNAVAILABLE as error:
+            if DENIED in type(error).__name__:
+                return None  # It may not look; that excuses nobody.
             return f"Kafka ({type(error).__name__}) does not answer"
 
     async def _has_nothing_to_do(self, place: Place, ends: dict[TopicPartition, int], standing: _Standing) -> bool:

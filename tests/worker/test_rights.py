@@ -1,4 +1,4 @@
-"""The rights that docs/deploying.md prints, given to a broker that enforces them: enough to work, and no more."""
+"""The rights that docs/deploying.md prints, given to a broker that enforces them: they are enough to work with."""
 
 import argparse
 import json
@@ -101,7 +101,16 @@ def acls(command: list[str]) -> list[AclBinding]:
 @pytest.fixture(scope="module")
 def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Enforcing]:
     """With the users of the page, and all rights that it prints."""
-    kafka = _Enforcing(tmp_path_factory.mktemp("enforcing"), brief=True).start()
+    kafka = _Enforcing(tmp_path_factory.mktemp("enforcing"), brief=True)
+    try:
+        give_rights(kafka.start())
+        yield kafka
+    finally:
+        kafka.kill()
+
+
+def give_rights(kafka: _Enforcing) -> None:
+    """Makes the users, and carries out what the page says."""
     admin: Any = AdminClient({"bootstrap.servers": kafka.bootstrap, "log_level": 0})
     commands = printed()
     bindings = [binding for command in commands if command[0] == "kafka-acls.sh" for binding in acls(command)]
@@ -112,8 +121,6 @@ def enforcing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Enforcing]:
     made = [UserScramCredentialUpsertion(user, scram, user.encode()) for user in users]
     for done in [*admin.alter_user_scram_credentials(made).values(), *admin.create_acls(bindings).values()]:
         done.result(30)
-    yield kafka
-    kafka.kill()
 
 
 @pytest.fixture(scope="module")
@@ -122,23 +129,20 @@ def guarded(enforcing: _Enforcing, servers: Servers, tmp_path_factory: pytest.Te
     deployment = Deployment(
         Servers(f"127.0.0.1:{enforcing.sasl_port}", servers.mongo_url),
         directory=tmp_path_factory.mktemp("rights"),
-        overrides={
-            "topic_prefix": "",
-            "group": WORKER,
-            "session_timeout_seconds": "2",
-            "lane_close_seconds": "1",
-            **user(WORKER),
-        },
+        overrides={"topic_prefix": "", "group": WORKER, **user(WORKER)},
     )
-    killed = deployment.start_worker("tests.support.broken", "kill-between-publish-and-note", "1").wait_ready(60)
-    assert by(deployment, OPERATOR, *REGISTER, "--no-wait").code == 0
-    killed.wait()
-    deployment.start_worker().wait_ready(60)  # it has read the topics, to see what the killed one had published
-    yield deployment
-    for worker in deployment.workers:
-        worker.kill()
-    deployment.mongo.drop_database(deployment.name)
-    deployment.mongo.close()
+    broken = ("tests.support.broken", "kill-between-publish-and-note", "1")
+    try:
+        killed = deployment.start_worker(*broken, session_timeout_seconds="2", lane_close_seconds="1").wait_ready(60)
+        assert by(deployment, OPERATOR, *REGISTER, "--no-wait").code == 0
+        killed.wait()
+        deployment.start_worker().wait_ready(60)  # it has read the topics, to see what the killed one had published
+        yield deployment
+    finally:
+        for worker in deployment.workers:
+            worker.kill()
+        deployment.mongo.drop_database(deployment.name)
+        deployment.mongo.close()
 
 
 REGISTER = (

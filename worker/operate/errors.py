@@ -43,7 +43,8 @@ def denied(error: BaseException) -> tuple[str, str] | None:
     if type(error) not in RIGHTS:
         return None
     kind, right = RIGHTS[type(error)]
-    names = sorted({name for said in error.args for name in ([said] if isinstance(said, str) else said)})
+    said = [getattr(each, "topic", each) for each in error.args]  # a name, a partition, or a set of names
+    names = sorted({str(name) for each in said for name in (each if isinstance(each, set | frozenset) else [each])})
     if not names or any(" " in name for name in names):  # a sentence, and no name
         return f"Kafka denies this user a right on a {kind}", right
     more = f" and {len(names) - 1} more" if names[1:] else ""

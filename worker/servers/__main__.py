@@ -62,9 +62,10 @@ def fetch() -> None:
         mongod()
         java()
         jars(say)
-    except ServersUnavailableError:
+    except ServersUnavailableError as error:
         if not others:
             raise
+        say(f"without servers of this machine, for the tests that kill them: {error}")
 
 
 def say(line: str) -> None:

@@ -22,10 +22,10 @@ def borrowed(directory: Path) -> list[Path]:
         return []  # mongod says in its log what it misses.
     directory.mkdir(exist_ok=True)
     for name in NEEDED:
-        stem = name.partition(".")[0]
-        link = directory / name
-        link.unlink(missing_ok=True)
-        link.symlink_to(next(bundle.glob(f"{stem}-*.so.*")))
+        for found in bundle.glob(f"{name.partition('.')[0]}-*.so.*"):
+            link = directory / name
+            link.unlink(missing_ok=True)
+            link.symlink_to(found)
     return [directory, bundle]
 
 

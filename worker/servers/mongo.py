@@ -59,7 +59,8 @@ class LocalMongo(LocalServer):
         environment = super()._environment()
         borrowed = libraries.borrowed(self.directory / "lib")
         if borrowed:
-            environment["LD_LIBRARY_PATH"] = os.pathsep.join(map(str, borrowed))
+            places = [*map(str, borrowed), *filter(None, [environment.get("LD_LIBRARY_PATH")])]
+            environment["LD_LIBRARY_PATH"] = os.pathsep.join(places)
         return environment
 
     @override
