@@ -193,8 +193,8 @@ def test_events_that_expired_do_not_go_out_again_where_the_groups_offset_is_abov
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> int:
     """An opening that asks what was published by so many offsets of the lane log at once."""
-    monkeypatch.setattr(worker.lane, "RECOVERED_AT_ONCE", 10)
-    return 10
+    monkeypatch.setattr(worker.lane, "RECOVERED_AT_ONCE", 7)
+    return 7
 
 
 def unknown(deployment: Deployment) -> int:

@@ -61,7 +61,13 @@ def _target(file: Path | None) -> Iterator[IO[bytes]]:
     if file is None:
         yield sys.stdout.buffer
         return
-    if file.exists():
+    try:
+        file.lstat()  # from Python 3.14 on exists() says nothing of a name that cannot be
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise fail(f"{file}: {error.strerror}", Exit.USAGE) from None
+    else:
         raise fail(f"{file} is there already: choose another name.", Exit.USAGE)
     try:  # by a name that nobody knows before, so that nobody can put a link or a file of his own there
         handle, name = tempfile.mkstemp(prefix=".export-", suffix=".part", dir=file.parent)
