@@ -97,6 +97,7 @@ class Intake:
         self.assigned = False
         self._closed = True
         self.waiting_for: str | None = None
+        self._failures = 0
         self.listener = Listener(self._assign, self._revoke, fail)
         self._settings = settings
         self._lane_log = settings.topic(TopicName.LANES)
@@ -142,9 +143,11 @@ class Intake:
         """Where intake stands, for the watchdog."""
         if not self.assigned:
             return [Place("intake", None, None)]
-        return [Place("intake", p, c.next_offset, self.waiting_for) for p, c in self._cursors.items()] + [
-            Place("intake", p, None) for p in self._opening
+        open_ones = [
+            Place("intake", partition, cursor.next_offset, self.waiting_for, failures=self._failures)
+            for partition, cursor in self._cursors.items()
         ]
+        return open_ones + [Place("intake", partition, None) for partition in self._opening]
 
     def problems(self) -> list[str]:
         """Why intake is not ready; empty when it is."""
@@ -188,6 +191,7 @@ class Intake:
             except UNAVAILABLE as error:
                 # The outcome is unknown; sending again can only make repeats.
                 attempt += 1
+                self._failures += 1
                 pause = backoff_seconds(attempt)
                 self.waiting_for = f"Kafka ({type(error).__name__})"
                 log.warning("intake sends again", error=describe(error), attempt=attempt, pause_seconds=round(pause, 2))

@@ -163,6 +163,11 @@ class Lane:
         return None if self.is_open else self._trouble or f"its opening, {self._step}"
 
     @property
+    def failures(self) -> int:
+        """How often it has started again, with no batch done since."""
+        return self._attempt
+
+    @property
     def waiting_records(self) -> int:
         """Records that arrived and are not decided."""
         return len(self._queue)

@@ -82,7 +82,14 @@ class Lanes:
         if not self.assigned:
             return [Place("lanes", None, None)]
         return [
-            Place(f"lane {lane.number}", partition, lane.next_offset, lane.waiting_for, lane.recovered_to)
+            Place(
+                f"lane {lane.number}",
+                partition,
+                lane.next_offset,
+                waiting_for=lane.waiting_for,
+                opening=lane.recovered_to,
+                failures=lane.failures,
+            )
             for partition, lane in self.lanes.items()
         ]
 

@@ -34,7 +34,8 @@ LOOKS_MISSED_MAX = 3
 class Place:
     """Where something stands: the next offset of a partition, or None while it is not open.
 
-    `opening`: how far it has come in that; nobody knows how much there is to do.
+    `opening`: how far it has come in that; nobody knows how much there is to do. `failures`: how often what it does has
+    failed, so that one of long ago excuses no hang.
     """
 
     what: str
@@ -42,6 +43,7 @@ class Place:
     next_offset: int | None
     waiting_for: str | None = field(default=None, compare=False)
     opening: int = 0
+    failures: int = field(default=0, compare=False)
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ class Watchdog:
                 problems.append(f"{place.what}: its log does not answer")  # nor can it get on, opened or not
                 continue
             standing = before.get(key) or _Standing(place, now)
-            waits_for = place.waiting_for
+            waits_for = place.waiting_for if place.failures != standing.place.failures else None
             try:
                 if standing.place != place or await self._has_nothing_to_do(place, ends, standing):
                     standing = _Standing(place, now)

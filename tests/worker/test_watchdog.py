@@ -152,6 +152,7 @@ async def test_who_lacks_a_right_waits_for_it(
     await asyncio.to_thread(deployment.make_topics)
     await asyncio.to_thread(deployment.produce, LANES, b"a record", partition=0)
     place = Place("lane 0", TopicPartition(deployment.topic(LANES), 0), 0, where)
+    failures = itertools.count()
 
     async def forbidden(*_: object) -> None:
         raise TopicAuthorizationFailedError(LANES)
@@ -159,12 +160,14 @@ async def test_who_lacks_a_right_waits_for_it(
     async with watching(deployment, place) as watchdog:
         if where is None:
             monkeypatch.setattr(watchdog._prober, "first_offset", forbidden)
+        else:
+            watchdog._places = lambda: [replace(place, failures=next(failures))]
         said = await look_for(watchdog, STALL_SECONDS + 1)
         assert any(problem.endswith("; a right is missing (TopicAuthorizationFailedError)") for problem in said)
         for _ in range(8):
             assert await look_for(watchdog, 0.5), "it passes for well in between"
         monkeypatch.undo()
-        watchdog._places = lambda: [replace(place, waiting_for=None)]
+        watchdog._places = lambda: [replace(place, failures=-1)]  # it failed so once, and now it hangs
         with pytest.raises(RuntimeError, match="no progress"):
             await look_for(watchdog, 2 * STALL_SECONDS)
 
