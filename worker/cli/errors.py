@@ -15,11 +15,11 @@ from pymongo.errors import OperationFailure, PyMongoError
 from worker.cli.exits import Exit
 from worker.failures import StopWorker, UnreadableDocument, codes_of, describe
 from worker.kafka import NOT_TAKEN
-from worker.operate.errors import CannotOperate, NeedsSettings, NoAnswer, WrongRequest, denied, not_reached
+from worker.operate.errors import NOT_KNOWN, CannotOperate, NeedsSettings, NoAnswer, WrongRequest, denied, not_reached
 from worker.settings import SettingsError
 
-NOT_ALLOWED, NOT_KNOWN = 13, 18
-"""MongoDB's codes for what this user may not do, and for a user or a password that it does not know."""
+NOT_ALLOWED = 13
+"""MongoDB's code for what this user may not do."""
 
 OF_A_FILE = {
     errno.EACCES,
@@ -87,7 +87,7 @@ def _of_kafka(error: KafkaError) -> tuple[str, Exit]:
 def _of_the_system(error: OSError) -> tuple[str, Exit]:
     """Of a file, or of a connection: those to MongoDB have errors of their own."""
     if isinstance(error, ssl.SSLError):
-        return f"T{not_reached(error)[1:]}: does PARTNERSHIP_KAFKA_CA_FILE fit, and is the port one of TLS?", Exit.USAGE
+        return f"{not_reached(error)}: does PARTNERSHIP_KAFKA_CA_FILE fit, and is the port one of TLS?", Exit.USAGE
     if error.errno in OF_A_FILE:
         return f"{error.filename or 'What is written'}: {error.strerror}", Exit.USAGE
     return _away(error)

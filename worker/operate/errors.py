@@ -19,6 +19,10 @@ RIGHTS = {
 """What Kafka guards, and which right an operator needs there."""
 
 
+NOT_KNOWN = 18
+"""MongoDB's code for a user or a password that it does not know."""
+
+
 class CannotOperate(Exception):
     """It cannot be done as things are: an operator has to change something."""
 
@@ -56,5 +60,5 @@ def not_reached(error: BaseException) -> str:
     if isinstance(error, NOT_TAKEN):
         return f"Kafka does not take this user, password or mechanism ({type(error).__name__})"
     if isinstance(error, ssl.SSLError):
-        return f"there is no TLS with Kafka ({error})"
+        return f"There is no TLS with Kafka ({error})"
     return f"Kafka does not answer ({type(error).__name__})"

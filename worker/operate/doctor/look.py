@@ -21,7 +21,7 @@ from worker.clock import monotonic_seconds, utc_now
 from worker.failures import codes_of
 from worker.mongo.collections import LANES, TOPOLOGY
 from worker.operate.access import Access
-from worker.operate.errors import NeedsSettings, not_reached
+from worker.operate.errors import NOT_KNOWN, NeedsSettings, not_reached
 from worker.records import SIGNATURE_HEADER, SOURCE_HEADER, header
 
 T = TypeVar("T")
@@ -29,9 +29,6 @@ T = TypeVar("T")
 CONNECT_SECONDS = 5.0
 INTERNAL_TOPICS = ("__consumer_offsets", "__transaction_state")
 READ_SECONDS = 4.0
-
-NOT_KNOWN = 18
-"""MongoDB's code for a user or a password that it does not know."""
 
 NEWEST_RECORDS = 2000
 """Of the lane log, all lanes together, looked at for what the worker itself appended."""
