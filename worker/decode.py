@@ -16,7 +16,15 @@ from contracts.commands.operating import Order
 from contracts.message import Command, CommandFrame, CommandMessage
 from contracts.registry import COMMANDS, INTERNAL, ORDERS
 from contracts.topics import COMMAND_BYTES_MAX
-from worker.records import HEADERS_MAX, SIGNATURE_HEADER, TOO_LARGE_HEADER, Source, header
+from worker.records import (
+    BATCH_TOO_LARGE,
+    HEADERS_MAX,
+    SIGNATURE_HEADER,
+    TOO_LARGE_HEADER,
+    UNPACKED_BYTES_MAX,
+    Source,
+    header,
+)
 from worker.secrets import Secrets
 
 C = TypeVar("C", bound=Command)
@@ -152,12 +160,15 @@ def strictly(kind: type[C], data: bytes) -> C:
 
 
 def _unmoved(record: ConsumerRecord) -> Undecodable | None:
-    """What intake left where it was (worker/intake.py)."""
+    """What was left where it was (worker/intake.py, tolerant.py)."""
     size = header(record.headers, TOO_LARGE_HEADER)
-    if size is None or not SIZE_PATTERN.fullmatch(size):
+    if size == BATCH_TOO_LARGE:
+        told = f"its batch has more than {UNPACKED_BYTES_MAX} bytes when it is unpacked"
+    elif size is not None and SIZE_PATTERN.fullmatch(size):
+        told = f"{int(size)} bytes with key and headers, or more than {HEADERS_MAX} of these"
+    else:
         return None
-    told = f"{int(size)} bytes with key and headers, or more than {HEADERS_MAX} of these; it is on its own topic only"
-    return Undecodable(Unreadable.TOO_LARGE, told)
+    return Undecodable(Unreadable.TOO_LARGE, f"{told}; it is on its own topic only")
 
 
 def digest_of(frame: CommandFrame, data: object) -> bytes:

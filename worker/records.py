@@ -22,6 +22,12 @@ EDITED_FROM_HEADER = "~edited-from"
 TOO_LARGE_HEADER = "~too-large"
 """Written by intake on what stands for a record that the lane log would not take: how many bytes that has."""
 
+BATCH_TOO_LARGE = b"batch"
+"""In its place on each record of a batch that was not unpacked (worker/tolerant.py)."""
+
+UNPACKED_BYTES_MAX = 32 * 1024 * 1024
+"""Of one record batch once it is unpacked. Producers' batches have at most 1 MB unless they are told otherwise."""
+
 HEADERS_MAX = 1000
 """Headers of a record that is moved, and of a letter that is kept: each costs far more in MongoDB than in Kafka."""
 

@@ -1,16 +1,61 @@
-r"""Reading records whose header names are not UTF-8. Kafka takes them; aiokafka's reader raises, for ever.
+r"""Reading record batches that would stop aiokafka's reader, and with it every partition that the consumer has (P6).
 
-It decodes names strictly while it unpacks a batch, inside of the consumer, so that one such record stops every
-partition that the consumer has (P6). Here the batch is then unpacked once more, with what is not UTF-8 as `\xff`.
+- Kafka takes any bytes as a header's name. aiokafka decodes names strictly while it unpacks a batch, and raises, for
+  ever. Here such a batch is unpacked once more, with what is not UTF-8 as `\xff`.
+- A topic's limit is on the compressed batch, and 30 KB may unpack to a gigabyte: more memory than there is, again after
+  each start. Here each batch is unpacked within a bound. What does not fit into it stays where it is, on its own topic,
+  and each of its records is read as one without a value that says so (`TOO_LARGE_HEADER`).
 """
 
+import gzip
+import io
+import mmap
+import struct
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, SupportsIndex
 
 import aiokafka.consumer.fetcher
-from aiokafka.record.default_records import _DefaultRecordBatchPy
+import cramjam
+from aiokafka.codec import snappy_decode
+from aiokafka.record.default_records import DefaultRecordBatch, _DefaultRecordBatchPy, _DefaultRecordPy
 from aiokafka.record.memory_records import _MemoryRecordsPy
 from typing_extensions import override
+
+from worker.records import BATCH_TOO_LARGE, TOO_LARGE_HEADER, UNPACKED_BYTES_MAX
+
+Base = _DefaultRecordBatchPy
+HEADER_BYTES, ATTRIBUTES_AT = Base.HEADER_STRUCT.size, Base.ATTRIBUTES_OFFSET
+
+_room = mmap.mmap(-1, UNPACKED_BYTES_MAX)
+"""Where batches are unpacked, one after another: memory that is taken only as far as one has needed it."""
+
+
+class TooLarge(Exception):
+    """A batch that does not unpack within the bound."""
+
+
+def unpacked(codec: int, data: memoryview) -> bytes:
+    """The records of a batch.
+
+    Raises:
+        TooLarge: they have more than UNPACKED_BYTES_MAX bytes; or cannot be unpacked, which no broker would have taken.
+    """
+    try:
+        match codec:
+            case Base.CODEC_ZSTD:
+                found = _room[: cramjam.zstd.decompress_into(data, _room)]
+            case Base.CODEC_LZ4:
+                found = _room[: cramjam.lz4.decompress_into(data, _room)]
+            case Base.CODEC_SNAPPY:
+                found = snappy_decode(data.tobytes())  # at most some twenty times as much
+            case _:
+                found = gzip.GzipFile(fileobj=io.BytesIO(data)).read(UNPACKED_BYTES_MAX + 1)
+    except (cramjam.DecompressionError, EOFError, OSError) as error:
+        raise TooLarge from error
+    if len(found) > UNPACKED_BYTES_MAX:
+        raise TooLarge
+    return found
 
 
 class _Text(bytearray):
@@ -38,7 +83,7 @@ class _TolerantBatch(_DefaultRecordBatchPy):  # type: ignore[misc] # aiokafka ha
 
 
 class _Batch:
-    """The fast batch, and the tolerant one where that fails."""
+    """A batch as aiokafka reads it, but for its records."""
 
     def __init__(self, fast: Any, data: memoryview) -> None:
         self._fast = fast
@@ -46,9 +91,32 @@ class _Batch:
 
     def __iter__(self) -> Iterator[Any]:
         try:
-            return iter(list(self._fast))
+            data = self._uncompressed()
+        except TooLarge:
+            yield from self._stand_ins()
+            return
+        read = 0
+        try:
+            for record in DefaultRecordBatch(data):
+                yield record
+                read += 1
         except UnicodeDecodeError:
-            return iter(list(_TolerantBatch(self._data)))
+            yield from islice(_TolerantBatch(data), read, None)
+
+    def _uncompressed(self) -> bytes | memoryview:
+        """The same batch as if nobody had compressed it. Its CRC was checked before, and is not any more."""
+        codec = self._fast.compression_type
+        if codec == Base.CODEC_NONE:
+            return self._data
+        header = bytearray(self._data[:HEADER_BYTES])
+        struct.pack_into(">h", header, ATTRIBUTES_AT, self._fast.attributes & ~Base.CODEC_MASK)
+        return bytes(header) + unpacked(codec, self._data[HEADER_BYTES:])
+
+    def _stand_ins(self) -> Iterator[Any]:
+        """One for each record. The time is the batch's latest: with append time, as our topics have it, everybody's."""
+        batch, headers = self._fast, [(TOO_LARGE_HEADER, BATCH_TOO_LARGE)]
+        for offset in range(batch.base_offset, batch.next_offset):
+            yield _DefaultRecordPy(offset, batch.max_timestamp, batch.timestamp_type, None, None, headers)
 
     def __next__(self) -> Any:
         return next(self._fast)
@@ -60,11 +128,11 @@ class _Batch:
 class TolerantRecords(_MemoryRecordsPy):  # type: ignore[misc] # aiokafka has no types
     """A fetch's record batches."""
 
-    def next_batch(self) -> _Batch | None:
+    def next_batch(self) -> Any:
         """The next batch."""
         data = self._next_slice
         fast = super().next_batch()
-        return None if fast is None or data is None else _Batch(fast, data)
+        return _Batch(fast, data) if isinstance(fast, DefaultRecordBatch) and data is not None else fast
 
 
 def read_tolerantly() -> None:
