@@ -15,8 +15,8 @@ from rich.table import Table as Screen
 from tests.chaos.breaks import SEEN_BY
 from tests.chaos.commands import POISON_SHARE
 from tests.chaos.controls import all_controls
-from tests.chaos.faults import FAULTS
-from tests.chaos.faults_of_three import THREE
+from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults_of_three import APART, THREE
 from tests.chaos.judge import CHECKS
 from tests.chaos.run import Plan, Report, run
 
@@ -42,6 +42,12 @@ def show(console: Console, report: Report) -> None:
         console.print(line, markup=False, soft_wrap=True)
 
 
+def _table(arguments: argparse.Namespace) -> tuple[Fault, ...]:
+    if arguments.topology == "three":
+        return APART if arguments.partitions else THREE
+    return FAULTS
+
+
 def main() -> int:
     faulthandler.register(signal.SIGUSR1)
     parser = argparse.ArgumentParser(prog="make chaos")
@@ -51,12 +57,18 @@ def main() -> int:
     parser.add_argument("--commands", type=int, default=20_000)
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two faults, on the average")
     parser.add_argument("--topology", default="one", choices=["one", "three"], help="servers of each kind")
+    parser.add_argument("--partitions", action="store_true", help="of the network between the three (root, iptables)")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--poison", type=float, default=POISON_SHARE, help="share of records that nobody should send")
     parser.add_argument("--hot-partner", type=float, default=0.0, help="share of the commands that one partner has")
     parser.add_argument("--workers", type=int, default=3)
     parser.add_argument("--broken", default="", choices=["", *SEEN_BY])
+    parser.add_argument(
+        "--before", type=Path, help="a checkout of the release before this one, after `make setup` there"
+    )
     arguments = parser.parse_args()
+    if arguments.partitions and arguments.topology != "three":
+        parser.error("--partitions need --topology three")
     console = Console(soft_wrap=True, log_path=False)
     if arguments.what == "controls":
         unseen = all_controls(console.log)
@@ -75,7 +87,9 @@ def main() -> int:
         faults=not arguments.no_faults,
         broken=arguments.broken,
         three=arguments.topology == "three",
-        table=THREE if arguments.topology == "three" else FAULTS,
+        before=arguments.before and arguments.before.resolve(),
+        partitions=arguments.partitions,
+        table=_table(arguments),
     )
     shutil.rmtree(LOGS, ignore_errors=True)
     LOGS.mkdir(parents=True)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
-from tests.chaos.faults_of_people import older_beside, two_operators
+from tests.chaos.faults_of_people import change_secret, older_beside, two_operators, wait_ready
 from tests.chaos.steps import BATCH, OPENING
 from tests.chaos.world import World, pause
 
@@ -71,10 +71,7 @@ def roll(world: World, dice: random.Random) -> bool:
     with world.fleet_lock:
         for slot in world.fleet.slots:
             world.fleet.terminate(slot)
-            for _ in range(60):
-                pause(0.25)
-                if world.fleet.ready():
-                    break
+            wait_ready(world)
     return True
 
 
@@ -326,6 +323,7 @@ FAULTS = (
     Fault("event topic with a tiny max.message.bytes", 3, tiny_topic, alone=True),
     Fault("two operators at the same letters", 6, two_operators),
     Fault("a worker of the release before this one", 4, older_beside),
+    Fault("a step of another secret", 3, change_secret),
     Fault("group's offsets deleted", 1, forget_offsets, alone=True),
     Fault("group renamed", 1, rename_group, alone=True),
 )

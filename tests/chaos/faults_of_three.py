@@ -5,6 +5,7 @@ import random
 from pymongo.errors import PyMongoError
 
 from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.network import Host
 from tests.chaos.world import World, pause
 
 
@@ -79,6 +80,45 @@ def freeze_primary(world: World, dice: random.Random) -> bool:
     return True
 
 
+def broker_apart(world: World, dice: random.Random) -> bool:
+    """A broker and the two others do not hear each other: for some time two lead the same partitions."""
+    with world.kafka_lock, world.broker_gone():
+        one, *others = dice.sample(world.three.brokers, 3)
+        _keep_apart(world, dice, one.host, [other.host for other in others])
+    return True
+
+
+def primary_apart(world: World, dice: random.Random) -> bool:
+    """Two primaries, of which the former one takes writes that it has to take back."""
+    with world.mongo_lock:
+        one = world.three.primary()
+        others = [member.host for member in world.three.members if member is not one]
+        _keep_apart(world, dice, one.host, others)
+        world.three.primary()
+    return True
+
+
+def secondary_apart(world: World, dice: random.Random) -> bool:
+    with world.mongo_lock:
+        primary = world.three.primary()
+        one = dice.choice([member for member in world.three.members if member is not primary])
+        others = [member.host for member in world.three.members if member is not one]
+        _keep_apart(world, dice, one.host, others)
+    return True
+
+
+def _keep_apart(world: World, dice: random.Random, one: Host, others: list[Host]) -> None:
+    assert world.three.network is not None
+    with world.three.network.apart(one, others, dice):
+        pause(dice.uniform(2, 15))
+
+
+PARTITIONS = (
+    Fault("a broker apart from the others", 10, broker_apart),
+    Fault("the primary apart from the others", 10, primary_apart),
+    Fault("a secondary apart from the others", 2, secondary_apart),
+)
+
 OWN = (
     Fault("one broker of three killed", 12, kill_one_broker),
     Fault("one broker of three asleep", 6, freeze_one_broker),
@@ -91,3 +131,4 @@ OWN = (
 
 OF_WORKERS = tuple(fault for fault in FAULTS if "worker" in fault.name or " step of " in fault.name)
 THREE = (*OWN, *OF_WORKERS)
+APART = (*PARTITIONS, *THREE)

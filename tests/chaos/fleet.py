@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.deployment import Deployment
+from tests.support.deployment import ROOT, Deployment
 from tests.support.worker_process import WorkerProcess
 from worker.servers.process import Guard
 
@@ -30,6 +30,8 @@ class Slot:
     wanted: bool = True
     patches: list[str] = field(default_factory=list)
     """What makes the next worker here another one (tests/chaos/worker.py)."""
+    home: Path = ROOT
+    """The checkout of which it is."""
     may_end_with: set[int] = field(default_factory=set)
     lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -174,7 +176,9 @@ class Fleet:
         slot.orders.unlink(missing_ok=True)
         arguments = ["tests.chaos.worker", *([self._broken] if self._broken else []), *slot.patches]
         overrides = {**self.settings}
-        slot.worker = self._deployment.start_worker(*arguments, orders=str(slot.orders), **overrides)
+        slot.worker = self._deployment.start_worker(
+            *arguments, home=str(slot.home), orders=str(slot.orders), **overrides
+        )
         Guard.order("watch", slot.worker.process.pid, "tests.chaos.worker")  # it must not outlive us
         self.starts += 1
 

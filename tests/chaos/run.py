@@ -50,6 +50,10 @@ class Plan:
     faults: bool = True
     table: tuple[Fault, ...] = FAULTS
     three: bool = False
+    partitions: bool = False
+    """Of the network between the three; then the table has such faults."""
+    before: Path | None = None
+    """A checkout of the release before this one, with its virtual environment."""
     broken: str = ""
     recovery_seconds: float = RECOVERY_SECONDS_MAX
 
@@ -66,7 +70,7 @@ class Report:
 def run(plan: Plan, say: Callable[[str], None], logs: Path) -> Report:
     """All of it, on servers of its own."""
     if plan.three:
-        with trio(say) as three:
+        with trio(say, partitions=plan.partitions) as three:
             return run_on(three, plan, say, logs)
     with cluster(say) as servers:
         return run_on(servers, plan, say, logs)
@@ -122,7 +126,7 @@ class _Run:
         load = Load(self.servers.servers.kafka_bootstrap, prefix, self.sent)
         witness = Witness(self.servers.servers.kafka_bootstrap, prefix, self.seen)
         fleet = Fleet(deployment, plan.workers, plan.broken)
-        world = World(self.servers, deployment, fleet)
+        world = World(self.servers, deployment, fleet, before=plan.before)
         offsets = OffsetWatch(world)
         witness.expecting = lambda: load.running
         schedule = Schedule(world, plan.seed, plan.pause_seconds, plan.table)

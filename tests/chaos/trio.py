@@ -14,6 +14,7 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 from typing_extensions import override
 
+from tests.chaos.network import Host, Network
 from tests.support.waiting import wait_until
 from worker.servers import LocalKafka, LocalMongo, Servers
 from worker.servers.kafka import CLUSTER_ID, LOG4J, _format, jars, java
@@ -56,11 +57,12 @@ LONELY_TOPIC = "partnership.quota.events"
 class Broker(LocalKafka):
     """One of three, each also a controller."""
 
-    def __init__(self, directory: Path, node: int, controllers: list[int]) -> None:
+    def __init__(self, directory: Path, node: int, controllers: list[int], network: Network | None) -> None:
         (directory / "controller_port").parent.mkdir(parents=True, exist_ok=True)
         (directory / "controller_port").write_text(str(controllers[node - 1]))
         super().__init__(directory, brief=True)
         self.node = node
+        self._network = network
         self._voters = ",".join(f"{number}@127.0.0.1:{port}" for number, port in enumerate(controllers, 1))
 
     @override
@@ -79,11 +81,31 @@ class Broker(LocalKafka):
         command = [str(java()), *self._jvm, f"-Dlog4j2.configurationFile={log4j}", "-cp", ":".join(map(str, jars()))]
         if not (data / "meta.properties").exists():
             _format([*command, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)])
-        return [*command, "kafka.Kafka", str(properties)]
+        command += ["kafka.Kafka", str(properties)]
+        return self._network.enter(self.host.group, command) if self._network else command
+
+    @property
+    def host(self) -> Host:
+        """As the others see it."""
+        return Host(f"broker-{self.node}", (self.port, self._controller_port))
 
 
 class Member(LocalMongo):
     """One of the set. It serves when it answers, whether or not as the primary."""
+
+    def __init__(self, directory: Path, network: Network | None) -> None:
+        super().__init__(directory)
+        self._network = network
+
+    @override
+    def _prepare(self) -> list[str]:
+        command = super()._prepare()
+        return self._network.enter(self.host.group, command) if self._network else command
+
+    @property
+    def host(self) -> Host:
+        """As the others see it."""
+        return Host(f"member-{self.port}", (self.port,))
 
     @override
     def _is_ready(self) -> bool:
@@ -112,6 +134,8 @@ class Trio:
 
     brokers: list[Broker]
     members: list[Member]
+    network: Network | None = None
+    """Where it can come apart."""
 
     @property
     def servers(self) -> Servers:
@@ -140,13 +164,14 @@ class Trio:
 
 
 @contextmanager
-def trio(progress: Callable[[str], None]) -> Iterator[Trio]:
-    """Start them; nothing stays afterwards."""
+def trio(progress: Callable[[str], None], *, partitions: bool = False) -> Iterator[Trio]:
+    """Start them; nothing stays afterwards. Raises NoPartitions where these are wanted and cannot be made."""
+    network = Network() if partitions else None
     base = Path(tempfile.mkdtemp(prefix="partnership-chaos-"))
     Guard.order("remove", base)
     controllers = [free_port() for _ in range(3)]
-    brokers = [Broker(base / f"kafka-{node}", node, controllers) for node in (1, 2, 3)]
-    members = [Member(base / f"mongo-{number}") for number in range(3)]
+    brokers = [Broker(base / f"kafka-{node}", node, controllers, network) for node in (1, 2, 3)]
+    members = [Member(base / f"mongo-{number}", network) for number in range(3)]
     try:
         progress("starting three brokers and three mongods")
         for server in (*brokers, *members):
@@ -156,13 +181,15 @@ def trio(progress: Callable[[str], None]) -> Iterator[Trio]:
         _initiate(members)
         for broker in brokers:
             broker.wait_until_ready()
-        found = Trio(brokers, members)
+        found = Trio(brokers, members, network)
         found.primary()
         time.sleep(2)  # until the brokers know each other
         yield found
     finally:
         for server in (*brokers, *members):
             server.kill()
+        if network is not None:
+            network.close()
         shutil.rmtree(base, ignore_errors=True)
         Guard.order("keep", base)
 

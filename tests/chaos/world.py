@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pymongo import MongoClient
@@ -28,6 +29,8 @@ class World:
     fleet_lock: threading.Lock = field(default_factory=threading.Lock)
     kafka_killed_at: float = 0.0
     offsets_touched_at: float = 0.0
+    before: Path | None = None
+    """A checkout of the release before this one."""
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -101,15 +101,19 @@ class Deployment:
         }
         return Settings(kafka_bootstrap=self.servers.kafka_bootstrap, mongo_url=self.servers.mongo_url, **fields)  # type: ignore[arg-type]
 
-    def start_worker(self, *module_and_arguments: str, **overrides: str) -> WorkerProcess:
-        """A worker, or a deliberately broken one: `start_worker("tests.support.broken", "kill_after_store", "3")`."""
+    def start_worker(self, *module_and_arguments: str, home: str = str(ROOT), **overrides: str) -> WorkerProcess:
+        """A worker, or a deliberately broken one: `start_worker("tests.support.broken", "kill_after_store", "3")`.
+
+        `home`: of another checkout, with its own virtual environment.
+        """
+        python = sys.executable if home == str(ROOT) else f"{home}/.venv/bin/python"
         arguments = module_and_arguments or ("worker", "run")
         log_file = self.directory / f"worker-{len(self.workers)}.log"
         output: IO[bytes] = log_file.open("wb")
         process = subprocess.Popen(
-            [sys.executable, "-m", *arguments],
-            env=self.environment(**overrides),
-            cwd=ROOT,
+            [python, "-m", *arguments],
+            env={**self.environment(**overrides), "PYTHONPATH": home},
+            cwd=home,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
