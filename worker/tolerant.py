@@ -11,6 +11,7 @@ import gzip
 import io
 import mmap
 import struct
+import zlib
 from collections.abc import Iterator
 from itertools import islice
 from typing import Any, SupportsIndex
@@ -51,7 +52,7 @@ def unpacked(codec: int, data: memoryview) -> bytes:
                 found = snappy_decode(data.tobytes())  # at most some twenty times as much
             case _:
                 found = gzip.GzipFile(fileobj=io.BytesIO(data)).read(UNPACKED_BYTES_MAX + 1)
-    except (cramjam.DecompressionError, EOFError, OSError) as error:
+    except (cramjam.DecompressionError, zlib.error, EOFError, OSError) as error:
         raise TooLarge from error
     if len(found) > UNPACKED_BYTES_MAX:
         raise TooLarge
