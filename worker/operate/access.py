@@ -1,6 +1,6 @@
 """What an operator's functions work with: settings, MongoDB, Kafka, the secret; each only where it is needed."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -96,9 +96,7 @@ class Access:
         names = {self.settings.topic(topic): topic for topic in topics}
         async with self.admin() as admin:
             described = await admin.describe_topics(list(names))
-        forbidden = {t["topic"] for t in described if for_code(t["error_code"]) is TopicAuthorizationFailedError}
-        if forbidden:
-            raise TopicAuthorizationFailedError(forbidden)
+        need_to_see(names, described)
         for topic in described:
             if topic["error_code"]:
                 error = for_code(topic["error_code"]).__name__
@@ -118,6 +116,18 @@ class Access:
     def _need(self, name: str, variable: str) -> None:
         if name in self.settings.missing:
             raise NeedsSettings(f"{variable} is needed for this: set it in the environment, as the worker has it.")
+
+
+def need_to_see(names: Collection[str], described: Iterable[dict[str, Any]]) -> None:
+    """By Kafka's description of topics: may this user see all of these? Else nobody knows whether they are there.
+
+    Raises:
+        TopicAuthorizationFailedError: with those that it may not see.
+    """
+    denied = TopicAuthorizationFailedError.errno
+    hidden = {topic["topic"] for topic in described if topic["error_code"] == denied}.intersection(names)
+    if hidden:
+        raise TopicAuthorizationFailedError(hidden)
 
 
 @asynccontextmanager

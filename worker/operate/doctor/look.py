@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError, for_code
+from aiokafka.errors import KafkaError, for_code
 from aiokafka.protocol.admin import DescribeGroupsRequest, DescribeGroupsRequest_v2
 from aiokafka.protocol.metadata import MetadataRequest
 from pymongo.errors import OperationFailure
@@ -20,7 +20,7 @@ from contracts.topics import COMMAND_TOPICS, TOPICS, TopicName
 from worker.clock import monotonic_seconds, utc_now
 from worker.failures import codes_of
 from worker.mongo.collections import LANES, TOPOLOGY
-from worker.operate.access import Access
+from worker.operate.access import Access, need_to_see
 from worker.operate.errors import NOT_KNOWN, NeedsSettings, not_reached
 from worker.records import SIGNATURE_HEADER, SOURCE_HEADER, header
 
@@ -144,16 +144,14 @@ async def topics(look: Look) -> dict[str, dict[str, Any]]:
     """Kafka's description of our topics and of its own two, by name; those that are not there are absent.
 
     Raises:
-        TopicAuthorizationFailedError: this user may not see all of ours, so nobody knows whether they are there.
+        TopicAuthorizationFailedError: this user may not see all of ours.
     """
     ours = {look.name(topic) for topic in TOPICS}
     admin: Any = look.admin
     request = MetadataRequest([*ours, *INTERNAL_TOPICS], allow_auto_topic_creation=False)
     answer = await admin._send_request(request)  # noqa: SLF001 - by describe_topics() a broker may make them
     described = answer.to_object()["topics"]
-    hidden = {t["topic"] for t in described if for_code(t["error_code"]) is TopicAuthorizationFailedError} & ours
-    if hidden:
-        raise TopicAuthorizationFailedError(hidden)
+    need_to_see(ours, described)
     return {topic["topic"]: topic for topic in described if not topic["error_code"]}
 
 
