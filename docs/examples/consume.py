@@ -10,9 +10,23 @@ from confluent_kafka import Consumer
 SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 5.0
 TOPICS = ["lifecycle.events", "quota.events", "billing.events", "notice.events", "rejections"]
 
+# The variables that the worker has. Without those of PARTNERSHIP_KAFKA_... it is a Kafka without users and TLS.
+env = os.environ.get
+KAFKA = {
+    "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP"],
+    "security.protocol": env("PARTNERSHIP_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"),
+    "ssl.ca.location": env("PARTNERSHIP_KAFKA_CA_FILE"),
+}
+if "PARTNERSHIP_KAFKA_USERNAME" in os.environ:
+    KAFKA |= {
+        "sasl.mechanism": env("PARTNERSHIP_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+        "sasl.username": env("PARTNERSHIP_KAFKA_USERNAME"),
+        "sasl.password": env("PARTNERSHIP_KAFKA_PASSWORD"),
+    }
+
 consumer = Consumer(
     {
-        "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP"],
+        **KAFKA,
         "group.id": f"example-{os.getpid()}",
         "isolation.level": "read_committed",
         "auto.offset.reset": "earliest",
@@ -44,7 +58,10 @@ consumer.subscribe([f"partnership.{topic}" for topic in TOPICS])
 end = time.monotonic() + SECONDS
 while time.monotonic() < end:
     record = consumer.poll(0.2)
-    if record is None or record.error():
+    if record is None:
+        continue
+    if record.error():  # a right that is missing, for example
+        print(record.error(), file=sys.stderr)
         continue
     event = json.loads(record.value())
     data = event["data"]

@@ -5,7 +5,18 @@ import json
 import os
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.helpers import create_ssl_context
 
+# The variables that the worker has. Without those of PARTNERSHIP_KAFKA_... it is a Kafka without users and TLS.
+env = os.environ.get
+KAFKA = {
+    "bootstrap_servers": os.environ["KAFKA_BOOTSTRAP"],
+    "security_protocol": env("PARTNERSHIP_KAFKA_SECURITY_PROTOCOL", "PLAINTEXT"),
+    "ssl_context": create_ssl_context(cafile=env("PARTNERSHIP_KAFKA_CA_FILE")),
+    "sasl_mechanism": env("PARTNERSHIP_KAFKA_SASL_MECHANISM", "SCRAM-SHA-512"),
+    "sasl_plain_username": env("PARTNERSHIP_KAFKA_USERNAME"),
+    "sasl_plain_password": env("PARTNERSHIP_KAFKA_PASSWORD"),
+}
 PARTNER, PARTNERSHIP = "acme", "acme-and-globex"
 KEY = PARTNER.encode()
 """The same for all commands of a partner, so that they share a partition: order holds within one."""
@@ -30,7 +41,7 @@ async def main() -> None:
     """Send both, and wait until the brokers have them."""
     system = {"kind": "system", "party_id": "registry", "user_id": "registry", "role": "admin"}
     paula = {"kind": "partner", "party_id": PARTNER, "user_id": "paula", "role": "admin"}
-    async with AIOKafkaProducer(bootstrap_servers=os.environ["KAFKA_BOOTSTRAP"], enable_idempotence=True) as producer:
+    async with AIOKafkaProducer(**KAFKA, enable_idempotence=True) as producer:
         await producer.send_and_wait(
             "partnership.facts",
             key=KEY,

@@ -1,7 +1,9 @@
-"""The command line in the test's own process, with the environment of a deployment."""
+"""The command line in the test's own process, and the programs of docs/examples, in the environment of a deployment."""
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,7 +11,7 @@ from typing import Any
 
 from typer.testing import CliRunner
 
-from tests.support.deployment import Deployment
+from tests.support.deployment import ROOT, Deployment
 from worker.cli.app import app
 
 
@@ -45,3 +47,16 @@ def tell(deployment: Deployment, *arguments: str, typed: str | bytes | None = No
     with environment({**deployment.environment(**overrides), "COLUMNS": "80"}):
         result = CliRunner().invoke(app, list(arguments), input=typed, catch_exceptions=False)
     return Told(result.exit_code, result.stdout, result.stderr)
+
+
+def run_example(deployment: Deployment, program: str, *arguments: str, **overrides: str) -> Told:
+    """A program of docs/examples on this deployment."""
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "docs" / "examples" / program), *arguments],
+        env=deployment.environment(**overrides),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Told(done.returncode, done.stdout, done.stderr)

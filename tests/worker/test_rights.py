@@ -4,7 +4,9 @@ import argparse
 import json
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,9 +25,10 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do
 from typing_extensions import override
 
 from tests.support import messages
-from tests.support.command_line import Told, tell
+from tests.support.command_line import Told, run_example, tell
 from tests.support.deployment import ROOT, Deployment, wait_until
 from worker.servers import LocalKafka, Servers
+from worker.servers.kafka import java
 from worker.servers.ports import free_port
 
 WORKER, OPERATOR = "partnership-worker", "partnership-operator"
@@ -38,26 +41,48 @@ RESOURCES = {
 
 
 class _Enforcing(LocalKafka):
-    """A broker where nobody may do what no ACL allows, but for the administrator of the first listener."""
+    """A broker with TLS where nobody may do what no ACL allows, but for the administrator of the first listener."""
+
+    _PASSWORD = "of the keystore"  # noqa: S105 - it guards nothing
+
+    @property
+    def ca_file(self) -> Path:
+        """With the authority of its certificate."""
+        return self.directory / "ca.pem"
+
+    @property
+    def _keystore(self) -> Path:
+        return self.directory / "broker.p12"
 
     @override
     def _prepare(self) -> list[str]:
         self.sasl_port = free_port()
         command = super()._prepare()
+        self._make_certificate()
         file = self.directory / "server.properties"
         text = file.read_text()
         for name in ("listeners", "advertised.listeners"):
-            text = re.sub(rf"(?m)^({name}=PLAINTEXT[^,\n]*)", rf"\1,SASL_PLAINTEXT://127.0.0.1:{self.sasl_port}", text)
-        text = text.replace("CONTROLLER:PLAINTEXT\n", "CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT\n")
+            text = re.sub(rf"(?m)^({name}=PLAINTEXT[^,\n]*)", rf"\1,SASL_SSL://127.0.0.1:{self.sasl_port}", text)
+        text = text.replace("CONTROLLER:PLAINTEXT\n", "CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL\n")
         file.write_text(f"""{text}
 sasl.enabled.mechanisms=SCRAM-SHA-512
-listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config=\
+listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config=\
 org.apache.kafka.common.security.scram.ScramLoginModule required;
+ssl.keystore.location={self._keystore.as_posix()}
+ssl.keystore.password={self._PASSWORD}
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
 group.min.session.timeout.ms=2000
 """)
         return command
+
+    def _make_certificate(self) -> None:
+        """One that signs itself, and is so its own authority: Java's keytool is there in any case."""
+        keytool = [str(java().with_name("keytool")), "-keystore", str(self._keystore), "-storepass", self._PASSWORD]
+        extensions = ["-ext", "san=ip:127.0.0.1", "-ext", "bc:c=ca:true", "-ext", "ku=digitalSignature,keyCertSign"]
+        pair = ["-genkeypair", "-keyalg", "EC", "-dname", "CN=broker", *extensions]
+        for arguments in (pair, ["-exportcert", "-rfc", "-file", str(self.ca_file)]):
+            subprocess.run([*keytool, *arguments], capture_output=True, timeout=60, check=True)
 
 
 def printed() -> list[list[str]]:
@@ -115,7 +140,7 @@ def give_rights(kafka: _Enforcing) -> None:
     commands = printed()
     bindings = [binding for command in commands if command[0] == "kafka-acls.sh" for binding in acls(command)]
     users = {binding.principal.removeprefix("User:") for binding in bindings}
-    assert users == {WORKER, OPERATOR, "console", "billing"}
+    assert users == {WORKER, OPERATOR, "console", "billing", "example-producer", "example-consumer"}
     assert [command[0] for command in commands if command[0] != "kafka-acls.sh"] == ["kafka-configs.sh"]
     scram = ScramCredentialInfo(ScramMechanism.SCRAM_SHA_512, 4096)
     made = [UserScramCredentialUpsertion(user, scram, user.encode()) for user in users]
@@ -129,7 +154,7 @@ def guarded(enforcing: _Enforcing, servers: Servers, tmp_path_factory: pytest.Te
     deployment = Deployment(
         Servers(f"127.0.0.1:{enforcing.sasl_port}", servers.mongo_url),
         directory=tmp_path_factory.mktemp("rights"),
-        overrides={"topic_prefix": "", "group": WORKER, **user(WORKER)},
+        overrides={"topic_prefix": "", "group": WORKER, "kafka_ca_file": str(enforcing.ca_file), **user(WORKER)},
     )
     broken = ("tests.support.broken", "kill-between-publish-and-note", "1")
     try:
@@ -154,7 +179,7 @@ REGISTER = (
 
 def user(name: str) -> dict[str, str]:
     """The settings of one that Kafka knows."""
-    return {"kafka_security_protocol": "SASL_PLAINTEXT", "kafka_username": name, "kafka_password": name}
+    return {"kafka_security_protocol": "SASL_SSL", "kafka_username": name, "kafka_password": name}
 
 
 def by(deployment: Deployment, who: str, *arguments: str, **settings: str) -> Told:
@@ -165,8 +190,8 @@ def by(deployment: Deployment, who: str, *arguments: str, **settings: str) -> To
 def client(deployment: Deployment, who: str, **options: Any) -> dict[str, Any]:
     """For librdkafka."""
     sasl = {"sasl.mechanism": "SCRAM-SHA-512", "sasl.username": who, "sasl.password": who}
-    where = {"bootstrap.servers": deployment.servers.kafka_bootstrap, "security.protocol": "SASL_PLAINTEXT"}
-    return {**where, **sasl, **options, "log_level": 0}
+    tls = {"security.protocol": "SASL_SSL", "ssl.ca.location": deployment.overrides["kafka_ca_file"]}
+    return {"bootstrap.servers": deployment.servers.kafka_bootstrap, **tls, **sasl, **options, "log_level": 0}
 
 
 def produce(deployment: Deployment, who: str, topic: str, value: bytes) -> int | None:
@@ -240,3 +265,16 @@ def test_doctor_calls_nothing_missing_or_well_that_it_may_not_see(guarded: Deplo
         assert found[check]["status"] == "unknown", json.dumps(found[check])
     assert "denies this user a right on the topic partnership.binding.commands and 9 more" in found["topics"]["found"]
     assert "Kafka does not take this user" in wrong.out
+
+
+def test_the_examples_need_no_more_rights_than_the_page_gives_them(guarded: Deployment) -> None:
+    sent = run_example(guarded, "produce.py", **user("example-producer"))
+    assert sent == Told(0, "sent example-1 and example-2\n", "")
+    guarded.wait_decided(["example-1", "example-2"])
+    consumed = run_example(guarded, "consume.py", **user("example-consumer"))
+    stranger = run_example(guarded, "consume.py", **user("example-producer"))
+
+    assert (consumed.code, consumed.err) == (0, "")
+    assert ["partnerships.InvitationSent.v1", "acme-and-globex", "#1"] in map(str.split, consumed.out.splitlines())
+    assert stranger.out == ""
+    assert "authorization failed" in stranger.err
