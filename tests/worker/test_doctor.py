@@ -347,8 +347,9 @@ def test_nobody_works_and_nothing_waits(stopped: Deployment) -> None:
 
     assert [(finding.check, finding.status) for finding in found] == [("workers", PROBLEM), ("scheduler", PROBLEM)]
     assert "`deadlines`, `redaction`" in found[1].found
-    assert "no worker runs" in found[0].found
+    assert "no worker is at work" in found[0].found  # one that waits for a right runs, and is in no group
     assert "partnership-worker run" in found[0].do
+    assert "its log says what it waits for (a right?)" in found[0].do
 
 
 @contextmanager

@@ -16,7 +16,10 @@ LATE_SECONDS, VERY_LATE_SECONDS = 30, 300
 LOOK_AGAIN_SECONDS = 3.5
 """A lane without work notes within two seconds what readers see of it."""
 
-START = "Start one: partnership-worker run. If it ended by itself, its last log line says why."
+START = (
+    "Start one: partnership-worker run. If one runs, its log says what it waits for (a right?); if one ended, "
+    "its last log line says why."
+)
 TOGETHER = (
     "MongoDB lost something (a restored backup?): start no worker, and bring the two together first "
     '(docs/operating.md, "MongoDB behind Kafka").'
@@ -30,7 +33,7 @@ async def workers(look: Look, says: Says) -> list[Finding]:
     there = await look.once(ranges)
     reading, intake = await look.once(lane_group), await look.once(intake_group)
     if not reading.members and not intake.members:
-        return [says.problem(f"no worker runs: the group {look.access.settings.group} has no members", START)]
+        return [says.problem(f"no worker is at work: the group {look.access.settings.group} has no members", START)]
     found = []
     for group, topics, what in ((reading, (TopicName.LANES,), "lanes"), (intake, COMMAND_TOPICS, "command partitions")):
         names = {look.name(topic) for topic in topics}
@@ -157,7 +160,7 @@ async def publishing(look: Look, says: Says) -> list[Finding]:
     if stuck:
         which = some([str(number) for number in sorted(stuck)])
         text = f"{sum(stuck.values()):,} decided and not published in {count(len(stuck), 'lane')}: {which}"
-        do = "A worker publishes it when it opens the lane. Does one run, and can it reach Kafka?"
+        do = "A worker publishes it when it opens the lane. Does one run? Its log says what it waits for."
         found.append(says.problem(text, do, **{f"lane {number}": behind for number, behind in stuck.items()}))
     if again:
         text = f"lane {some(again)} was opened anew while this looked"
