@@ -15,7 +15,7 @@ from rich.table import Table as Screen
 from tests.chaos.breaks import SEEN_BY
 from tests.chaos.commands import POISON_SHARE
 from tests.chaos.controls import all_controls
-from tests.chaos.faults import FAULTS, Fault
+from tests.chaos.faults import DISKS, FAULTS, Fault
 from tests.chaos.faults_of_three import APART, THREE
 from tests.chaos.judge import CHECKS
 from tests.chaos.run import Plan, Report, run
@@ -45,7 +45,7 @@ def show(console: Console, report: Report) -> None:
 def _table(arguments: argparse.Namespace) -> tuple[Fault, ...]:
     if arguments.topology == "three":
         return APART if arguments.partitions else THREE
-    return FAULTS
+    return DISKS if arguments.disks else FAULTS
 
 
 def main() -> int:
@@ -58,6 +58,7 @@ def main() -> int:
     parser.add_argument("--pause", type=float, default=1.0, help="seconds between two faults, on the average")
     parser.add_argument("--topology", default="one", choices=["one", "three"], help="servers of each kind")
     parser.add_argument("--partitions", action="store_true", help="of the network between the three (root, iptables)")
+    parser.add_argument("--disks", action="store_true", help="small ones, which run full (root)")
     parser.add_argument("--no-faults", action="store_true")
     parser.add_argument("--poison", type=float, default=POISON_SHARE, help="share of records that nobody should send")
     parser.add_argument("--hot-partner", type=float, default=0.0, help="share of the commands that one partner has")
@@ -69,6 +70,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if arguments.partitions and arguments.topology != "three":
         parser.error("--partitions need --topology three")
+    if arguments.disks and arguments.topology == "three":
+        parser.error("--disks need --topology one")
     console = Console(soft_wrap=True, log_path=False)
     if arguments.what == "controls":
         unseen = all_controls(console.log)
@@ -88,6 +91,7 @@ def main() -> int:
         broken=arguments.broken,
         three=arguments.topology == "three",
         before=arguments.before and arguments.before.resolve(),
+        disks=arguments.disks,
         partitions=arguments.partitions,
         table=_table(arguments),
     )

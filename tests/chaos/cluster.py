@@ -3,12 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 from typing_extensions import override
 
+from tests.chaos.disks import small_disks
 from tests.chaos.proxy import Proxy
 from worker.servers import LocalKafka, LocalMongo, Servers
 from worker.servers.ports import free_port
@@ -68,10 +69,19 @@ class Cluster:
 
 
 @contextmanager
-def cluster(progress: Callable[[str], None]) -> Iterator[Cluster]:
-    """Start it all; nothing stays afterwards."""
+def cluster(progress: Callable[[str], None], *, disks: bool = False) -> Iterator[Cluster]:
+    """Start it all; nothing stays afterwards. `disks`: small ones. Raises NoDisks where these cannot be had."""
     base = Path(tempfile.mkdtemp(prefix="partnership-chaos-"))
     Guard.order("remove", base)
+    try:
+        with small_disks([base / "kafka", base / "mongo"]) if disks else nullcontext():
+            yield from _running(base, progress)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+        Guard.order("keep", base)
+
+
+def _running(base: Path, progress: Callable[[str], None]) -> Iterator[Cluster]:
     kafka, mongo = ProxiedKafka(base / "kafka"), LocalMongo(base / "mongo")
     mongo_proxied = free_port()
     proxy = Proxy({kafka.proxied: kafka.behind, mongo_proxied: mongo.port})
@@ -82,5 +92,3 @@ def cluster(progress: Callable[[str], None]) -> Iterator[Cluster]:
         proxy.close()
         kafka.kill()
         mongo.kill()
-        shutil.rmtree(base, ignore_errors=True)
-        Guard.order("keep", base)

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 
 from pymongo.errors import PyMongoError
 
+from tests.chaos.disks import full
 from tests.chaos.faults_of_people import change_secret, older_beside, two_operators, wait_ready
 from tests.chaos.steps import BATCH, OPENING
 from tests.chaos.world import World, pause
@@ -253,6 +254,22 @@ def _fail(world: World, times: int, **data: object) -> bool:
     return True
 
 
+def broker_disk(world: World, dice: random.Random) -> bool:
+    with world.kafka_lock, world.broker_gone():
+        with full(world.one.kafka.directory):
+            pause(dice.uniform(3, 12))
+        world.one.kafka.start()
+    return True
+
+
+def database_disk(world: World, dice: random.Random) -> bool:
+    with world.mongo_lock:
+        with full(world.one.mongo.directory):
+            pause(dice.uniform(3, 12))
+        world.one.mongo.start()
+    return True
+
+
 def tiny_topic(world: World, dice: random.Random) -> bool:
     """An event topic takes nothing for a while: a send fails inside of a transaction that aiokafka would commit."""
     topic = dice.choice(["partnership.lifecycle.events", "partnership.quota.events", "partnership.rejections"])
@@ -326,6 +343,12 @@ FAULTS = (
     Fault("a step of another secret", 3, change_secret),
     Fault("group's offsets deleted", 1, forget_offsets, alone=True),
     Fault("group renamed", 1, rename_group, alone=True),
+)
+
+DISKS = (
+    Fault("the broker's disk full", 8, broker_disk),
+    Fault("the database's disk full", 8, database_disk),
+    *FAULTS,
 )
 
 

@@ -50,6 +50,8 @@ class Plan:
     faults: bool = True
     table: tuple[Fault, ...] = FAULTS
     three: bool = False
+    disks: bool = False
+    """Small ones for the servers; then the table has faults that fill them."""
     partitions: bool = False
     """Of the network between the three; then the table has such faults."""
     before: Path | None = None
@@ -72,7 +74,7 @@ def run(plan: Plan, say: Callable[[str], None], logs: Path) -> Report:
     if plan.three:
         with trio(say, partitions=plan.partitions) as three:
             return run_on(three, plan, say, logs)
-    with cluster(say) as servers:
+    with cluster(say, disks=plan.disks) as servers:
         return run_on(servers, plan, say, logs)
 
 
