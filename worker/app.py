@@ -238,12 +238,13 @@ class Worker:
     async def _until_there(self, name: str, attempt: Callable[[], Awaitable[Any]]) -> Any:
         """Try until the dependency is there (P7), or the worker is told to stop (then None)."""
         number = 0
+        self._starting = name
         while not self._ended.is_set():
-            self._starting = name
             try:
                 return await self._unless_ended(attempt())
             except (KafkaError, PyMongoError, TimeoutError, OSError) as error:
                 number += 1
+                self._starting = f"{name} ({describe(error)})"
                 log.warning("waiting", dependency=name, error=describe(error), attempt=number)
                 with contextlib.suppress(TimeoutError):
                     async with asyncio.timeout(backoff_seconds(number)):
