@@ -4,7 +4,7 @@ At least once is enough here: a second copy in the lane log is a repeat. Once a 
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import orjson
 import structlog
@@ -20,8 +20,8 @@ from worker.failures import describe
 from worker.kafka import (
     UNAVAILABLE,
     Batches,
+    LogEndsEarly,
     Prober,
-    check_reach,
     make_producer,
     make_reader,
     offsets_of,
@@ -244,12 +244,9 @@ class Intake:
                 for partition, offset in list(closed.items()):
                     if self._opening.get(partition) is not asyncio.current_task():
                         return  # taken away meanwhile; a cancellation may get lost in the clients
-                    if isinstance(offset, UNAVAILABLE) or partition not in starts or partition not in ends:
+                    first = self._first(partition, offset, starts, ends, refused)
+                    if first is None:
                         continue
-                    if isinstance(offset, BaseException):
-                        raise offset
-                    first = starts[partition] if offset is None else offset
-                    check_reach(partition, first, starts[partition], ends[partition], "intake")
                     consumer.seek(partition, first)
                     consumer.resume(partition)
                     self._cursors[partition] = Cursor(first)
@@ -270,6 +267,27 @@ class Intake:
             attempt += 1
             log.warning("intake opens again", error=describe(error), partitions=len(partitions), attempt=attempt)
             await asyncio.sleep(backoff_seconds(attempt))
+
+    def _first(
+        self,
+        partition: TopicPartition,
+        committed: int | BaseException | None,
+        starts: Mapping[TopicPartition, int],
+        ends: Mapping[TopicPartition, int],
+        refused: list[Exception],
+    ) -> int | None:
+        """Where a partition goes on; None where that is not known yet, of which `refused` is told the reason."""
+        if isinstance(committed, UNAVAILABLE) or partition not in starts or partition not in ends:
+            return None
+        if isinstance(committed, BaseException):
+            raise committed
+        first = starts[partition] if committed is None else committed
+        try:
+            self._prober.reach.check(partition, first, starts[partition], ends[partition], "intake")
+        except LogEndsEarly as early:
+            refused.append(early)
+            return None
+        return first
 
     async def _revoke(self, partitions: set[TopicPartition]) -> None:
         self.assigned = False

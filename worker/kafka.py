@@ -22,6 +22,7 @@ from aiokafka.helpers import create_ssl_context
 
 from contracts.topics import WRAPPED_RECORD_BYTES_MAX
 from worker.cancelling import run_out
+from worker.clock import monotonic_seconds
 from worker.failures import StopWorker
 from worker.settings import Settings
 
@@ -279,21 +280,31 @@ async def offsets_of(
     return found
 
 
-async def check_start(consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str) -> int:
-    """Ask how far a log reaches, and `check_reach`. Returns where it ends."""
-    start = (await consumer.beginning_offsets([partition]))[partition]
-    end: int = (await consumer.end_offsets([partition]))[partition]
-    check_reach(partition, offset, start, end, what)
-    return end
+class LogEndsEarly(KafkaError):  # type: ignore[misc] # aiokafka has no types
+    """By this answer a log has lost records. It may be the answer of a broker that is behind."""
 
 
-def check_reach(partition: TopicPartition, offset: int, start: int, end: int, what: str) -> None:
-    """See that a log still holds the offset from which it is to be read.
+class Reach:
+    """Whether logs still hold the offset from which they are to be read; nobody else would notice (`check`).
 
-    Raises:
-        StopWorker: with the numbers. Truncated or expired records look like control records, so nobody would notice.
+    A broker that the others do not hear any more leads on in its own eyes, and says of its logs that they end where
+    they ended then. So such an end is believed once it was said for so many seconds: each try begins with any broker.
     """
-    if not start <= offset <= end:
+
+    def __init__(self, patience_seconds: float) -> None:
+        self._patience_seconds = patience_seconds
+        self._early_since: dict[tuple[TopicPartition, str], float] = {}
+
+    def check(self, partition: TopicPartition, offset: int, start: int, end: int, what: str) -> None:
+        """See that the log still holds it.
+
+        Raises:
+            StopWorker: with the numbers. Truncated or expired records look like control records to a consumer.
+            LogEndsEarly: it ends before that, and not for long enough yet.
+        """
+        if start <= offset <= end:
+            self._early_since.pop((partition, what), None)
+            return
         gone = (
             f"{start - offset} records were deleted before they were read"
             if offset < start
@@ -304,13 +315,27 @@ def check_reach(partition: TopicPartition, offset: int, start: int, end: int, wh
             f"{partition.topic}[{partition.partition}] reaches from {start} to {end}; {gone}. Nothing was skipped. "
             'Find out what is missing, then say where to go on (docs/operating.md, "Records that expired unread").'
         )
+        now = monotonic_seconds()
+        if offset > end and now - self._early_since.setdefault((partition, what), now) < self._patience_seconds:
+            raise LogEndsEarly(msg)
         raise StopWorker(msg)
+
+
+async def check_start(
+    consumer: AIOKafkaConsumer, partition: TopicPartition, offset: int, what: str, reach: Reach
+) -> int:
+    """Ask how far a log reaches, and `Reach.check`. Returns where it ends."""
+    start = (await consumer.beginning_offsets([partition]))[partition]
+    end: int = (await consumer.end_offsets([partition]))[partition]
+    reach.check(partition, offset, start, end, what)
+    return end
 
 
 class Prober:
     """A reader without a group that looks at a log afresh, to tell a real jump of offsets from a stale batch."""
 
     def __init__(self, settings: Settings) -> None:
+        self.reach = Reach(settings.stall_seconds / 2)
         self._settings = settings
         self._reader: AIOKafkaConsumer | None = None
         self._lock = asyncio.Lock()
@@ -327,7 +352,7 @@ class Prober:
                 reader = await self._started()
                 reader.assign([partition])
                 reader.seek(partition, offset)
-                end = await check_start(reader, partition, offset, what)
+                end = await check_start(reader, partition, offset, what, self.reach)
                 while await reader.position(partition) < end:
                     found = await reader.getmany(partition, timeout_ms=LOOK_MS, max_records=1)
                     for record in found.get(partition, ()):

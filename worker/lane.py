@@ -22,7 +22,7 @@ from worker.cursor import Cursor
 from worker.decode import decode
 from worker.failures import Fate, StopWorker, describe, fate_of
 from worker.journal import records_of
-from worker.kafka import check_start, make_reader, start_client, stop_client
+from worker.kafka import Reach, check_start, make_reader, start_client, stop_client
 from worker.letters.carrying import run_of_a_kind
 from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
@@ -87,6 +87,7 @@ class Lane:
         publications: Publications,
         metrics: Metrics,
         commits: Commits,
+        reach: Reach,
         consumer: AIOKafkaConsumer,
         partition: TopicPartition,
     ) -> None:
@@ -106,6 +107,7 @@ class Lane:
         self._publications = publications
         self._metrics = metrics
         self._commits = commits
+        self._reach = reach
         self._consumer = consumer
         self._queue: deque[ConsumerRecord] = deque()
         self._queue_bytes = 0
@@ -300,7 +302,7 @@ class Lane:
                         "before you start again."
                     )
                     raise StopWorker(msg)
-                await check_start(reader, self.partition, document.stored, f"lane {self.number}")
+                await check_start(reader, self.partition, document.stored, f"lane {self.number}", self._reach)
                 document = replace(document, marks=await true_marks(self._settings, reader, document.marks))
             finally:
                 await stop_client(reader)

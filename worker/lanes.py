@@ -65,6 +65,7 @@ class Lanes:
         """Those that close: what they published last is looked at, too."""
         self._running: dict[TopicPartition, asyncio.Task[None]] = {}
         self._commits = Commits("lanes", settings, self._tasks, consumer)
+        self._reach = prober.reach
         self._guard = GapGuard("lane", prober, metrics, self._tasks, self._cursor)
 
     async def dispatch(self, records: Sequence[ConsumerRecord]) -> None:
@@ -137,6 +138,7 @@ class Lanes:
                 publications=publications,
                 metrics=self._metrics,
                 commits=self._commits,
+                reach=self._reach,
                 consumer=consumer,
                 partition=partition,
             )

@@ -16,7 +16,7 @@ from worker.cancelling import cancel
 from worker.commits import Commits
 from worker.cursor import Gap
 from worker.failures import FailureLimit
-from worker.kafka import client_options
+from worker.kafka import Reach, client_options
 from worker.lane import Lane
 from worker.metrics import Metrics
 from worker.mongo.client import connect
@@ -117,6 +117,7 @@ async def lane_inside(deployment: Deployment, number: int = 0, **rules: Any) -> 
         publications=publications,
         metrics=Metrics(),
         commits=commits,
+        reach=Reach(settings.stall_seconds / 2),
         consumer=consumer,
         partition=partition,
     )
