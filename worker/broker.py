@@ -3,17 +3,24 @@
 from itertools import chain
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError
 from faststream.kafka.message import KafkaMessage
 from faststream.security import BaseSecurity, SASLPlaintext, SASLScram256, SASLScram512
 
 from worker.kafka import client_options, ssl_context_of
+from worker.records import size_of
 from worker.settings import Settings
 
 LOOK_MS = 1000
 """So long a look for records waits for some; then it asks whether all is well with the group."""
 
-FETCHED_RECORDS_MAX = 2000
+FETCHED_RECORDS_MAX, FETCHED_BYTES_MAX = 2000, 4 * 1024 * 1024
+"""What is taken at a time, of all partitions. A fetch holds compressed batches: a few KB may be hundreds of MB."""
+
+TAKEN_AT_ONCE = 32
+"""Records of a partition before the next one has its turn."""
+
 DEAD_LOOKS = 5
 
 
@@ -45,8 +52,29 @@ async def next_records(consumer: AIOKafkaConsumer) -> tuple[ConsumerRecord, ...]
     In place of FastStream's own, which after each look in vain sleeps for as long as it has looked: whatever comes
     meanwhile waits, and an idle worker looks all the time.
     """
-    found = await consumer.getmany(timeout_ms=LOOK_MS, max_records=FETCHED_RECORDS_MAX)
-    return tuple(chain.from_iterable(found.values()))
+    taken: dict[TopicPartition, list[ConsumerRecord]] = {}
+    count = size = 0
+    found = await consumer.getmany(timeout_ms=LOOK_MS, max_records=TAKEN_AT_ONCE)
+    while found:
+        for partition, records in found.items():
+            taken.setdefault(partition, []).extend(records)
+            count += len(records)
+            size += sum(map(size_of, records))
+            _put_last(consumer, partition)
+        if count >= FETCHED_RECORDS_MAX or size >= FETCHED_BYTES_MAX:
+            break
+        try:
+            found = await consumer.getmany(max_records=TAKEN_AT_ONCE)
+        except KafkaError:  # it comes again with the next look; what was taken must not be lost
+            break
+    return tuple(chain.from_iterable(taken.values()))
+
+
+def _put_last(consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+    """Without it aiokafka empties what it has fetched of one partition before it comes to the next one."""
+    fetched = consumer._fetcher._records  # noqa: SLF001
+    if partition in fetched:
+        fetched.move_to_end(partition)
 
 
 class Pulse:

@@ -19,6 +19,7 @@ from contracts.topics import COMMAND_BYTES_MAX
 from worker.records import (
     BATCH_TOO_LARGE,
     HEADERS_MAX,
+    RECORD_BROKEN,
     SIGNATURE_HEADER,
     TOO_LARGE_HEADER,
     UNPACKED_BYTES_MAX,
@@ -160,8 +161,11 @@ def strictly(kind: type[C], data: bytes) -> C:
 
 
 def _unmoved(record: ConsumerRecord) -> Undecodable | None:
-    """What was left where it was (worker/intake.py, tolerant.py)."""
+    """What was left where it was (worker/intake.py, record_batch.py)."""
     size = header(record.headers, TOO_LARGE_HEADER)
+    if size == RECORD_BROKEN:
+        told = "its lengths are not what it says; it is on its own topic only"
+        return Undecodable(Unreadable.NOT_A_CLOUD_EVENT, told)
     if size == BATCH_TOO_LARGE:
         told = f"its batch has more than {UNPACKED_BYTES_MAX} bytes when it is unpacked"
     elif size is not None and SIZE_PATTERN.fullmatch(size):

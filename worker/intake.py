@@ -31,7 +31,7 @@ from worker.kafka import (
 from worker.metrics import Metrics
 from worker.ownership import GapGuard, Listener, Tasks, by_partition, pause_until_open
 from worker.partitioning import lane_of
-from worker.records import HEADERS_MAX, TOO_LARGE_HEADER, Headers, Source
+from worker.records import HEADERS_MAX, TOO_LARGE_HEADER, Headers, Source, size_of
 from worker.settings import Settings
 from worker.watchdog import Place
 
@@ -65,8 +65,7 @@ def carried(record: ConsumerRecord) -> tuple[bytes | None, bytes | None, Headers
     ever, it would stop everything behind it. So a mark goes in its place, and becomes the dead letter of what stays
     where it is, on its own topic.
     """
-    sizes = (len(name.encode()) + len(value or b"") for name, value in record.headers)
-    size = len(record.key or b"") + len(record.value or b"") + sum(sizes)
+    size = size_of(record)
     if size <= RECORD_BYTES_MAX and len(record.headers) <= HEADERS_MAX:
         return record.key, record.value, tuple(record.headers)
     return None, None, ((TOO_LARGE_HEADER, b"%d" % size),)

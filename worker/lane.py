@@ -28,7 +28,7 @@ from worker.metrics import Metrics
 from worker.mongo.store import NOT_BEGUN, LaneDocument, Store
 from worker.publications import TRANSACTION_BYTES_MAX, Publications, SharedPublisher
 from worker.publisher import Publisher
-from worker.records import Outgoing, place_of
+from worker.records import Outgoing, place_of, size_of
 from worker.rounds import Rounds
 from worker.settings import Settings
 from worker.storing import Part
@@ -134,7 +134,7 @@ class Lane:
     def put(self, records: Sequence[ConsumerRecord]) -> None:
         """Take records that passed the cursor. A full lane pauses its partition; no other lane waits for it."""
         self._queue.extend(records)
-        self._queue_bytes += sum(len(record.value or b"") for record in records)
+        self._queue_bytes += sum(map(size_of, records))
         self._arrived.set()
         if self._is_full(1.0):
             self._consumer.pause(self.partition)
@@ -463,7 +463,7 @@ class Lane:
         batch: list[ConsumerRecord] = []
         size = 0
         for record in islice(self._queue, records_max):
-            size += len(record.value or b"")
+            size += size_of(record)
             if batch and size > self._settings.batch_bytes_max:
                 break
             batch.append(record)
@@ -472,7 +472,7 @@ class Lane:
     def _forget(self, stored: int) -> None:
         was_full = self._is_full(0.5)
         while self._queue and self._queue[0].offset < stored:
-            self._queue_bytes -= len(self._queue.popleft().value or b"")
+            self._queue_bytes -= size_of(self._queue.popleft())
         if was_full and not self._is_full(0.5) and not self._closing.is_set():
             self._consumer.resume(self.partition)
 

@@ -22,10 +22,11 @@ EDITED_FROM_HEADER = "~edited-from"
 TOO_LARGE_HEADER = "~too-large"
 """Written by intake on what stands for a record that the lane log would not take: how many bytes that has."""
 
-BATCH_TOO_LARGE = b"batch"
-"""In its place on each record of a batch that was not unpacked (worker/tolerant.py)."""
+BATCH_TOO_LARGE, RECORD_BROKEN = b"batch", b"broken"
+"""In the place of the number, on what stands for a record of a batch that was not unpacked, and for one that does not
+have the lengths that it says (worker/record_batch.py)."""
 
-UNPACKED_BYTES_MAX = 32 * 1024 * 1024
+UNPACKED_BYTES_MAX = 16 * 1024 * 1024
 """Of one record batch once it is unpacked. Producers' batches have at most 1 MB unless they are told otherwise."""
 
 HEADERS_MAX = 1000
@@ -99,6 +100,14 @@ def place_of(mark: str) -> tuple[TopicName, int]:
     """The partition that `mark_of` named."""
     name, partition = mark.split(":")
     return UNDOTTED[name], int(partition)
+
+
+def size_of(record: ConsumerRecord) -> int:
+    """The bytes of a record: key, value and headers."""
+    size = len(record.key or b"") + len(record.value or b"")
+    for name, value in record.headers:
+        size += len(name if name.isascii() else name.encode()) + len(value or b"")
+    return size
 
 
 def header(headers: Sequence[tuple[str, bytes | None]], name: str) -> bytes | None:

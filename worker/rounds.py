@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 from worker.cancelling import cancel
 from worker.failures import Fate, describe, fate_of
 from worker.mongo.store import Store
+from worker.records import size_of
 from worker.settings import Settings
 from worker.storing import Part, Stored, Storing
 
@@ -159,7 +160,7 @@ class Rounds:
                 continue
             parts.append((seat, part))
             records += len(part.items)
-            size += sum(len(item.record.value or b"") for item in part.items)
+            size += sum(size_of(item.record) for item in part.items)
         return parts
 
 

@@ -24,7 +24,9 @@ class Part:
 
     number: int
     has_orders: bool = False
-    items: list[Any] = field(default_factory=lambda: [SimpleNamespace(record=SimpleNamespace(value=b"x"))])
+    items: list[Any] = field(
+        default_factory=lambda: [SimpleNamespace(record=SimpleNamespace(key=None, value=b"x", headers=()))]
+    )
 
     @property
     def lane(self) -> Any:
@@ -93,7 +95,9 @@ class Bench:
     ) -> "asyncio.Task[Any]":
         def take(most: int) -> Any:
             self.taken[number] = most
-            return Part(number, orders, [SimpleNamespace(record=SimpleNamespace(value=b"x"))] * records)
+            return Part(
+                number, orders, [SimpleNamespace(record=SimpleNamespace(key=None, value=b"x", headers=()))] * records
+            )
 
         return asyncio.create_task(self.rounds.store(waiting, records_max, take, alone=alone))
 
