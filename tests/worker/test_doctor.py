@@ -1,7 +1,9 @@
 """`doctor` on real servers: a sound deployment has no problems; each thing is broken, and exactly its check speaks."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -128,11 +130,16 @@ def test_json_has_a_line_for_each_finding(sound: Deployment) -> None:
     assert {"check", "status", "found", "do", "numbers"} == set(told.json[0])
 
 
-def test_marks_of_transactions_are_no_backlog(sound: Deployment) -> None:
-    producer: Any = Producer(
-        {"bootstrap.servers": sound.servers.kafka_bootstrap, "transactional.id": f"{sound.name}-other", "log_level": 0}
-    )
+def _other(deployment: Deployment) -> Any:
+    """Another program's producer, for transactions."""
+    options = {"bootstrap.servers": deployment.servers.kafka_bootstrap, "transactional.id": f"{deployment.name}-other"}
+    producer: Any = Producer({**options, "log_level": 0})
     producer.init_transactions(30)
+    return producer
+
+
+def test_marks_of_transactions_are_no_backlog(sound: Deployment) -> None:
+    producer = _other(sound)
     for topic, partition in ((messages.FACTS, 0), ("partnership.lanes", 1)):
         producer.begin_transaction()
         producer.produce(sound.topic(topic), b"taken back", partition=partition)
@@ -141,6 +148,50 @@ def test_marks_of_transactions_are_no_backlog(sound: Deployment) -> None:
 
     assert _speaking(sound) == []
     assert sound.operator.ends("partnership.lanes")[1] > sound.db.lanes.find_one({"_id": 1})["stored"]  # type: ignore[index]
+
+
+def test_a_producers_open_transaction_hides_what_others_wrote_behind_it(sound: Deployment) -> None:
+    before = sound.operator.ends(messages.FACTS)[1]
+    producer = _other(sound)
+    producer.begin_transaction()
+    try:
+        producer.produce(sound.topic(messages.FACTS), b"not finished", partition=1)
+        producer.flush(30)
+        sound.produce(messages.FACTS, messages.register_partner("behind-it"), partition=1)
+        found = _speaking(sound)
+        told = tell(sound, "doctor", "--json")
+    finally:
+        producer.abort_transaction(30)
+
+    what = "at most 2 records hidden by a transaction that stays open, the oldest for "
+    alone(found, "intake", PROBLEM, what, "A transaction that stays open")
+    assert found[0].found.endswith(f": partnership.facts[1] from offset {before}")
+    (line,) = [line for line in told.json if line["check"] == "intake"]
+    assert line["numbers"].pop("oldest_seconds") >= 3
+    assert line["numbers"] == {"partnership.facts[1]": 2, "start of partnership.facts[1]": before}
+    assert told.code == 4
+    wait_until(lambda: sound.db.partners.find_one({"_id": "behind-it"}), what="the command behind it")
+    wait_until(lambda: not _speaking(sound), 30, "all to be well again")
+
+
+def test_transactions_that_end_soon_hide_nothing(sound: Deployment) -> None:
+    producer, stop = _other(sound), threading.Event()
+
+    def one_after_another() -> None:
+        while not stop.is_set():
+            producer.begin_transaction()
+            producer.produce(sound.topic(messages.FACTS), b"taken back", partition=0)
+            producer.flush(30)
+            stop.wait(0.3)
+            producer.abort_transaction(30)
+
+    with ThreadPoolExecutor(1) as beside:
+        going_on = beside.submit(one_after_another)
+        found = _speaking(sound)
+        stop.set()
+        going_on.result(60)
+
+    assert found == []
 
 
 # --------------------------------------------------------------------------------------------------------------- topics

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from confluent_kafka.admin import (  # type: ignore[attr-defined] # its stubs do not say what it exports
     AclBinding,
     AclOperation,
@@ -228,6 +228,14 @@ def test_a_command_goes_through_and_each_may_do_what_is_its_own(guarded: Deploym
 @pytest.mark.parametrize("topic", ["partnership.lanes", "partnership.billing.events", "partnership.facts"])
 def test_a_producer_writes_to_its_topic_alone(guarded: Deployment, topic: str) -> None:
     assert produce(guarded, "console", topic, b"{}") == DENIED
+
+
+def test_a_producer_can_leave_no_transaction_open(guarded: Deployment) -> None:
+    producer: Any = Producer(client(guarded, "console", **{"transactional.id": "console"}))
+    with pytest.raises(KafkaException) as raised:
+        producer.init_transactions(20)
+
+    assert raised.value.args[0].code() == KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED
 
 
 def test_a_consumer_reads_its_topic_and_writes_nowhere(guarded: Deployment) -> None:

@@ -6,15 +6,15 @@ from aiokafka import TopicPartition
 
 from contracts.topics import COMMAND_TOPICS, TopicName
 from worker.mongo.collections import LANES
-from worker.operate.doctor.look import Group, Look, first_records, intake_group, lane_group, ranges
+from worker.operate.doctor.look import Group, Look, first_records, hidden, intake_group, lane_group, ranges
 from worker.operate.doctor.look import lanes as lane_documents
-from worker.operate.doctor.report import Finding, Says, ago, count, some
+from worker.operate.doctor.report import Finding, Says, Status, ago, count, some
 
 LATE_SECONDS, VERY_LATE_SECONDS = 30, 300
 """So long a record may wait to be decided or taken in. Fewer seconds are a restart or a rebalance."""
 
 LOOK_AGAIN_SECONDS = 3.5
-"""A lane without work notes within two seconds what readers see of it."""
+"""A lane without work notes within two seconds what readers see of it. A producer's transaction takes less."""
 
 START = (
     "Start one: partnership-worker run. If one runs, its log says what it waits for (a right?); if one ended, "
@@ -25,6 +25,7 @@ TOGETHER = (
     '(docs/operating.md, "MongoDB behind Kafka").'
 )
 GO_ON = 'say where to go on (docs/operating.md, "Records that expired unread").'
+END_IT = 'Find out whose it is, and end it (docs/operating.md, "A transaction that stays open").'
 READY = "See /ready and the log of the worker that has it; more workers help where many lanes are behind."
 
 
@@ -102,7 +103,7 @@ async def lanes(look: Look, says: Says) -> list[Finding]:
 
 
 async def intake(look: Look, says: Says) -> list[Finding]:
-    """How much of the command topics is not in the lane log yet, and since when?"""
+    """How much of the command topics is not in the lane log yet, and since when? Can it be read?"""
     there, group = await look.once(ranges), await look.once(intake_group)
     positions = {}
     for partition, held in there.items():
@@ -110,7 +111,22 @@ async def intake(look: Look, says: Says) -> list[Finding]:
             following = max(group.committed.get(partition, held.start), held.start)
             if held.end > following:
                 positions[partition] = following
-    return await _behind(look, says, "to take in", positions, group)
+    behind, unseen = await asyncio.gather(_behind(look, says, "to take in", positions, group), _hidden(look, says))
+    return unseen + [finding for finding in behind if not unseen or finding.status is not Status.OK]
+
+
+async def _hidden(look: Look, says: Says) -> list[Finding]:
+    """What the worker cannot read of the command topics: it waits behind the first record of an open transaction."""
+    there = await hidden(look, LOOK_AGAIN_SECONDS)
+    if not there:
+        return []
+    numbers = {_place(look, partition): held.end - held.start for partition, held in sorted(there.items())}
+    oldest_ms = [held.since_ms for held in there.values() if held.since_ms is not None]
+    seconds = max([LOOK_AGAIN_SECONDS, *(look.now.timestamp() - since / 1000 for since in oldest_ms)])
+    text = f"at most {count(sum(numbers.values()), 'record')} hidden by a transaction that stays open, the oldest for "
+    text += f"{ago(seconds)}: {some([f'{_place(look, at)} from offset {there[at].start}' for at in sorted(there)])}"
+    starts = {f"start of {_place(look, at)}": held.start for at, held in sorted(there.items())}
+    return [says.problem(text, END_IT, **numbers, **starts, oldest_seconds=round(seconds))]
 
 
 async def _behind(

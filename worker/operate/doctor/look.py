@@ -50,6 +50,16 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class Hidden:
+    """What an open transaction hides from `read_committed` readers: all from `start` up to, not including, `end`."""
+
+    start: int
+    end: int
+    since_ms: int | None
+    """When the first of it was appended; None: no answer."""
+
+
+@dataclass(frozen=True, slots=True)
 class Group:
     """A consumer group: its state, how many members, and who has which partitions (member's host by partition)."""
 
@@ -257,20 +267,47 @@ async def first_records(look: Look, positions: dict[TopicPartition, int]) -> dic
 
     Whoever asks has seen that these logs reach beyond the positions.
     """
-    found: dict[TopicPartition, Any] = {}
     if not positions:
-        return found
+        return {}
     known = await look.once(ranges)
-    until = monotonic_seconds() + READ_SECONDS
     async with look.access.reader() as reader:
-        reader.assign(list(positions))
-        for partition, offset in positions.items():
-            reader.seek(partition, offset)
-        while len(found) < len(positions) and monotonic_seconds() < until:
-            for partition, records in (await reader.getmany(timeout_ms=300, max_records=1)).items():
-                found.setdefault(partition, records[0])
-            for partition in positions.keys() - found.keys():
-                if await reader.position(partition) >= known[partition].end:
-                    found[partition] = None
-            reader.pause(*found)
+        return await _firsts(reader, positions, {partition: known[partition].end for partition in positions})
+
+
+async def hidden(look: Look, for_seconds: float) -> dict[TopicPartition, Hidden]:
+    """What of the command topics has been hidden for so many seconds, and still is."""
+    ends = {at: held.end for at, held in (await look.once(ranges)).items() if at.topic != look.name(TopicName.LANES)}
+    if not ends:
+        return {}
+    assert look.reader is not None  # noqa: S101
+    async with look.access.reader("read_uncommitted") as reader:
+        written = await reader.end_offsets(list(ends))
+        behind = [partition for partition, end in ends.items() if written[partition] > end]
+        if not behind:
+            return {}
+        await asyncio.sleep(for_seconds)
+        seen = await look.reader.end_offsets(behind)
+        starts = {partition: end for partition, end in seen.items() if end < written[partition]}
+        firsts = await _firsts(reader, starts, written) if starts else {}
+    return {
+        partition: Hidden(start, written[partition], record.timestamp if (record := firsts.get(partition)) else None)
+        for partition, start in starts.items()
+    }
+
+
+async def _firsts(
+    reader: AIOKafkaConsumer, positions: dict[TopicPartition, int], ends: dict[TopicPartition, int]
+) -> dict[TopicPartition, Any]:
+    found: dict[TopicPartition, Any] = {}
+    until = monotonic_seconds() + READ_SECONDS
+    reader.assign(list(positions))
+    for partition, offset in positions.items():
+        reader.seek(partition, offset)
+    while len(found) < len(positions) and monotonic_seconds() < until:
+        for partition, records in (await reader.getmany(timeout_ms=300, max_records=1)).items():
+            found.setdefault(partition, records[0])
+        for partition in positions.keys() - found.keys():
+            if await reader.position(partition) >= ends[partition]:
+                found[partition] = None
+        reader.pause(*found)
     return found
