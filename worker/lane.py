@@ -342,7 +342,7 @@ class Lane:
             if places := sought.places - ended:
                 await self._end_open(document, places)
                 ended |= places
-            if missing := await sought.missing(document.marks):
+            if missing := await sought.missing(document.marks, self._own_publisher.end_open):
                 marks |= await self._publish_missing(missing, start, end)
             if not marks and end < stored:  # else not all below it is seen yet
                 document = await self._store.note_published(document, end, document.marks)

@@ -7,7 +7,7 @@ the topic has lost, by its retention, what would be looked at.
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,12 @@ from worker.settings import Settings
 CLOCKS_DIFFER_MS_MAX = 600_000
 """An event is appended after its command was; by how much brokers' clocks may differ is allowed for."""
 
+MARKER_SECONDS = 0.01
+"""A transaction is answered before its markers are written: by then most are, and the pauses double from there on."""
+
+MARKER_SECONDS_MAX = 1.0
+"""A marker that was not seen for this long is written once more, and who leads is asked afresh."""
+
 log = structlog.get_logger(__name__)
 
 Key = tuple[str, bytes]
@@ -33,6 +39,9 @@ Key = tuple[str, bytes]
 
 Wanted = dict[bytes, list[int]]
 """A record, by its digest → its numbers among all that are looked for."""
+
+WriteMarkers = Callable[[Iterable[tuple[TopicName, int]]], Awaitable[None]]
+"""Publisher.end_open."""
 
 TELLING_HEADERS = ("dead-letter-id", "dead-letter-reason", REPUBLISHED_HEADER, EDITED_FROM_HEADER)
 
@@ -76,8 +85,8 @@ class Sought:
             if entry["offset"] < self._committed:
                 self._said = self._count
 
-    async def missing(self, marks: Mapping[str, int]) -> dict[Key, int]:
-        """Those that are not there: how often each is missing, by its key.
+    async def missing(self, marks: Mapping[str, int], write_markers: WriteMarkers) -> dict[Key, int]:
+        """Those that are not there: how often each is missing, by its key. Who published them is fenced by now.
 
         `marks` are the offsets at which the lane's publications before these ended. Where that is long ago (on another
         lane's log, to which this one seldom says something) the time says where to begin, and what is not found from
@@ -85,7 +94,8 @@ class Sought:
         broker left out (publisher.py) some may be there and others not.
 
         Raises:
-            KafkaError, TimeoutError: Kafka is away, or a transaction stays open in front of what is to be read.
+            KafkaError, TimeoutError: Kafka is away, a transaction stays open in front of what is to be read, or an end
+                is only known from a broker that may be cut off from the others.
         """
         if not self._wanted:
             return {}
@@ -95,10 +105,11 @@ class Sought:
         try:
             await start_client(reader)
             await start_client(end_reader)
+            # To the end of what is written, not of what is visible yet: a transaction that is still open there, of
+            # ours or of another lane, is waited for.
+            ends = await _moved_ends(settings, end_reader, places, write_markers)
             for partition, wanted in self._wanted.items():
-                # To the end of what is written, not of what is visible yet: a transaction that is still open there, of
-                # ours or of another lane, is waited for.
-                end = (await end_reader.end_offsets([partition]))[partition]
+                end = ends[partition]
                 mark, at = marks.get(places[partition]), self._since[partition]
                 first, begins_late = await _start(reader, end_reader, partition, end, mark, at)
                 start, _ = await _start(reader, end_reader, partition, end, mark, at, by_time=True)
@@ -130,6 +141,41 @@ def key_of(record: Outgoing, secrets: Secrets) -> Key:
     return mark_of(record.topic, record.partition), _digest(record.key, value, record.headers)
 
 
+async def _moved_ends(
+    settings: Settings, end_reader: AIOKafkaConsumer, places: Mapping[TopicPartition, str], write_markers: WriteMarkers
+) -> dict[TopicPartition, int]:
+    """Where these partitions end, by brokers that lead them by now.
+
+    One that the others do not hear any more leads on in its own eyes, and answers with the ends of then; what its
+    successor has taken since would not be looked for. Its ends stand still: without the others it commits nothing, and
+    its controller's word, without which it could go on alone, does not reach it. So a marker is written in each
+    partition, and an end is believed when it is beyond what was said before.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka is away, or an end does not move.
+    """
+    before: dict[TopicPartition, int] = await end_reader.end_offsets(list(places))
+    await write_markers(place_of(mark) for mark in places.values())
+    ends: dict[TopicPartition, int] = await end_reader.end_offsets(list(places))
+    since, pause = monotonic_seconds(), MARKER_SECONDS
+    while behind := [partition for partition in places if ends[partition] <= before[partition]]:
+        if monotonic_seconds() - since > settings.request_timeout_seconds:
+            first = behind[0]
+            msg = (
+                f"{first.topic}[{first.partition}] is said to end at {ends[first]}, and before a marker was written "
+                f"there it was {before[first]}: the broker that says so may be cut off from the others"
+            )
+            raise TimeoutError(msg)
+        await asyncio.sleep(pause)
+        pause *= 2
+        if pause > MARKER_SECONDS_MAX:
+            await write_markers(place_of(places[partition]) for partition in behind)
+            end_reader._client.force_metadata_update()  # the next question waits for it  # noqa: SLF001
+            pause = MARKER_SECONDS
+        ends |= await end_reader.end_offsets(behind)
+    return ends
+
+
 async def _start(
     reader: AIOKafkaConsumer,
     end_reader: AIOKafkaConsumer,
@@ -151,9 +197,11 @@ async def _start(
         # Also of what is hidden still: to a `read_committed` reader it is as if there were nothing from there on.
         found = (await end_reader.offsets_for_times({partition: at_ms}))[partition]
         offset: int = end if found is None else found.offset
-        since = max(since, offset)
         if mark is None:
             begins_late = offset <= beginning > 0
+            if found is None:  # by a clock that ran ahead, or a broker that is behind: nothing else says where to begin
+                offset = beginning
+        since = max(since, offset)
     return max(beginning, since), begins_late
 
 

@@ -10,12 +10,14 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.errors import KafkaConnectionError
 from faststream.kafka import KafkaBroker
 
 from worker import lane, redaction
 from worker.__main__ import main as worker_main
+from worker.clock import monotonic_seconds
 from worker.deadlines import Scheduler
 from worker.intake import Intake
 from worker.lanes import Lanes
@@ -165,6 +167,34 @@ def end_inside(task: str) -> None:
     Lanes.dispatch = patched  # type: ignore[method-assign]
 
 
+def tell_stale_ends(seconds: float) -> None:
+    """For so long topics of events end where the first opening's marks are, as a broker says that was cut off then."""
+    open_lane: Method = Store.open_lane
+    end_offsets: Method = AIOKafkaConsumer.end_offsets
+    marks: dict[str, int] = {}
+    until: float | None = None
+
+    async def opened(self: Any, *args: Any) -> Any:
+        nonlocal until
+        document = await open_lane(self, *args)
+        if until is None:
+            marks.update(document.marks)
+            until = monotonic_seconds() + seconds
+        return document
+
+    async def told(self: Any, partitions: Any) -> dict[TopicPartition, int]:
+        ends: dict[TopicPartition, int] = await end_offsets(self, partitions)
+        if until is not None and monotonic_seconds() < until:
+            for partition in ends:
+                if partition.topic.endswith(".events"):
+                    place = f"{partition.topic.replace('.', '-')}:{partition.partition}"
+                    ends[partition] = next((end for mark, end in marks.items() if place.endswith(mark)), 0)
+        return ends
+
+    Store.open_lane = opened  # type: ignore[method-assign, assignment]
+    AIOKafkaConsumer.end_offsets = told
+
+
 def fail_always(owner: type, name: str) -> None:
     async def patched(*_: Any) -> None:
         lose_kafka()
@@ -190,6 +220,7 @@ BREAKS: dict[str, Callable[[float], None]] = {
     "ended-metadata": lambda _: end_inside("metadata"),
     "ended-take": lambda _: end_inside("take"),
     "connection-lost-at-joining": lambda n: at_call(KafkaBroker, "start", n, lose_kafka, after=True),
+    "stale-ends": tell_stale_ends,
     "kill-in-redaction": kill_in_redaction,
     "sleep-between-store-and-publish": lambda n: at_call(Publisher, "publish", n, fall_asleep),
     "sleep-inside-mongodb-transaction": lambda n: at_call(Store, "save", n, fall_asleep, after=True),

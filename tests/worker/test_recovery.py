@@ -8,13 +8,13 @@ import json
 import re
 import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from aiokafka import TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 import worker.lane
@@ -34,7 +34,7 @@ from worker.publisher import Publisher
 from worker.records import mark_of, place_of
 from worker.secrets import Secrets
 from worker.unseen import Unseen
-from worker.visible import Sought, _start
+from worker.visible import Sought, WriteMarkers, _start
 
 KILLED = -signal.SIGKILL
 BATCHES_OF_FEW = {"batch_records_max": "20"}
@@ -151,6 +151,84 @@ def test_events_go_out_although_the_groups_offset_says_that_they_did(deploy: Cal
     deployment.wait_decided(sent)
 
     deployment.judge()
+
+
+def test_events_go_out_once_although_a_broker_answers_with_older_ends(deploy: Callable[..., Deployment]) -> None:
+    """Killed after Kafka's commit, before MongoDB knows; and who is asked is a broker that is cut off since before."""
+    deployment, sent, lane = left(deploy, "kill-between-publish-and-note")
+    topic = "partnership.lifecycle.events"
+    assert deployment.operator.ends(topic)[0] > lane["marks"].get(mark_of(TopicName(topic), 0), 0), "nothing is hidden"
+
+    deployment.start_worker("tests.support.broken", "stale-ends", "4")
+    deployment.wait_decided(sent)
+
+    deployment.judge()
+
+
+async def test_an_end_that_does_not_move_is_not_believed(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: each partition's first answer is true; then the reader comes to a broker that is behind."""
+    deployment, sent, _ = await asyncio.to_thread(left, deploy, "kill-between-publish-and-note")
+    ask: Any = AIOKafkaConsumer.end_offsets
+    first: dict[TopicPartition, int] = {}
+
+    async def stale(consumer: AIOKafkaConsumer, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        said = {partition: first.get(partition, 1) - 1 for partition in partitions}
+        true = await ask(consumer, partitions)
+        for partition in partitions:
+            first.setdefault(partition, true[partition])
+        return {partition: said[partition] or true[partition] for partition in partitions}
+
+    ask_all = Sought.missing
+
+    async def asked(sought: Sought, *args: Any) -> dict[Any, int]:
+        monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", stale)
+        try:
+            return await ask_all(sought, *args)
+        finally:
+            monkeypatch.setattr(AIOKafkaConsumer, "end_offsets", ask)
+
+    async with lane_inside(deployment) as inside:
+        lane = inside.lane
+        settings = lane._settings
+        lane._settings = settings.model_copy(update={"request_timeout_seconds": 3})
+        monkeypatch.setattr(Sought, "missing", asked)
+        with pytest.raises(TimeoutError, match="may be cut off"):
+            await inside.open()
+        monkeypatch.setattr(Sought, "missing", ask_all)
+        lane._settings = settings
+        await lane._shut()
+        await inside.open()
+        await decide_all(inside, sent)
+
+    await asyncio.to_thread(deployment.judge)
+
+
+async def test_a_marker_that_a_broker_left_out_is_written_again(
+    deploy: Callable[..., Deployment], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White box: the opening goes on, although by the first marker no end has moved."""
+    deployment, sent, _ = await asyncio.to_thread(left, deploy, "kill-between-publish-and-note")
+    ask = Sought.missing
+    written: list[set[tuple[TopicName, int]]] = []
+
+    async def asked(sought: Sought, marks: Any, write_markers: WriteMarkers) -> dict[Any, int]:
+        async def second(places: Iterable[tuple[TopicName, int]]) -> None:
+            written.append(set(places))
+            if len(written) > 1:
+                await write_markers(written[-1])
+
+        return await ask(sought, marks, second)
+
+    monkeypatch.setattr(Sought, "missing", asked)
+    async with lane_inside(deployment) as inside:
+        await inside.open()
+        assert len(written) > 1
+        assert written[0] == written[1]
+        await decide_all(inside, sent)
+
+    await asyncio.to_thread(deployment.judge)
 
 
 async def test_an_opening_takes_no_offset_back(deploy: Callable[..., Deployment]) -> None:
@@ -278,6 +356,7 @@ async def test_a_later_part_is_looked_for_from_its_time_on(deploy: Callable[...,
         assert await start(5, long_ago, later=True) == (5, False)
         assert await start(5, soon, later=True) == (end, False)
         assert await start(None, long_ago, later=True) == (0, False)
+        assert await start(None, soon, later=False) == (0, False)
     finally:
         await asyncio.gather(reader.stop(), end_reader.stop())
 
