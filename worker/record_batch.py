@@ -1,15 +1,16 @@
 """The records of one batch (KIP-98), read as if nobody had checked them.
 
-Brokers check the lengths and offsets of records in compressed batches, and of no others; some of what they take
-aiokafka cannot read, for ever, or believes. So a batch is looked through before aiokafka has it (`is_plain`), and one
-that is not plain is read here, record by record (`read`).
+Brokers check a record's offset only where its batch is compressed, and its length only where it is not. Some of what
+they take aiokafka cannot read, for ever, or believes. So a batch is looked through before aiokafka has it (`is_plain`),
+and one that is not plain is read here, record by record (`read`).
 """
 
 import gzip
 import io
 import mmap
+import threading
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from enum import IntEnum
 from itertools import repeat
 from typing import NamedTuple
@@ -29,6 +30,8 @@ MORE = 0x80
 
 _room = mmap.mmap(-1, UNPACKED_BYTES_MAX)
 """Where batches are unpacked, one after another: memory that is taken only as far as one has needed it."""
+
+_alone = threading.Lock()
 
 
 class Codec(IntEnum):
@@ -73,9 +76,9 @@ def unpacked(codec: int, data: memoryview) -> bytes:
             case Codec.NONE:
                 return bytes(data)
             case Codec.ZSTD:
-                found = _room[: cramjam.zstd.decompress_into(data, _room)]
+                found = _unpacked_by(cramjam.zstd.decompress_into, data)
             case Codec.LZ4:
-                found = _room[: cramjam.lz4.decompress_into(data, _room)]
+                found = _unpacked_by(cramjam.lz4.decompress_into, data)
             case Codec.SNAPPY:
                 found = snappy_decode(data.tobytes())  # at most some twenty times as much
             case _:
@@ -85,6 +88,11 @@ def unpacked(codec: int, data: memoryview) -> bytes:
     if len(found) > UNPACKED_BYTES_MAX:
         raise TooLarge
     return found
+
+
+def _unpacked_by(decompress_into: Callable[[memoryview, mmap.mmap], int], data: memoryview) -> bytes:
+    with _alone:
+        return _room[: decompress_into(data, _room)]
 
 
 def is_plain(data: bytes, count: int) -> bool:

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 IPTABLES = shutil.which("iptables")
 ENTER = 'echo $$ > "$0" && exec "$@"'
@@ -29,19 +29,21 @@ class Host(NamedTuple):
 
 
 class Network:
-    """The rules of one run, in a chain of their own."""
+    """The rules of one run, in a chain of their own. All of it goes once the servers are gone."""
 
     def __init__(self) -> None:
         if os.geteuid() != 0 or IPTABLES is None:
             raise NoPartitions("partitions of the network need root, and iptables")
         self.name = f"chaos-{os.getpid()}"
         self._groups = _cgroups() / self.name
+
+    def __enter__(self) -> Self:
         self._groups.mkdir()
         _iptables("-N", self.name)
         _iptables("-I", "OUTPUT", "-j", self.name)
+        return self
 
-    def close(self) -> None:
-        """Take all of it away, once the servers are gone."""
+    def __exit__(self, *_: object) -> None:
         _iptables("-D", "OUTPUT", "-j", self.name)
         _iptables("-F", self.name)
         _iptables("-X", self.name)

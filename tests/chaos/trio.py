@@ -4,7 +4,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -166,9 +166,17 @@ class Trio:
 @contextmanager
 def trio(progress: Callable[[str], None], *, partitions: bool = False) -> Iterator[Trio]:
     """Start them; nothing stays afterwards. Raises NoPartitions where these are wanted and cannot be made."""
-    network = Network() if partitions else None
     base = Path(tempfile.mkdtemp(prefix="partnership-chaos-"))
     Guard.order("remove", base)
+    try:
+        with Network() if partitions else nullcontext() as network:
+            yield from _running(base, network, progress)
+    finally:
+        shutil.rmtree(base, ignore_errors=True)
+        Guard.order("keep", base)
+
+
+def _running(base: Path, network: Network | None, progress: Callable[[str], None]) -> Iterator[Trio]:
     controllers = [free_port() for _ in range(3)]
     brokers = [Broker(base / f"kafka-{node}", node, controllers, network) for node in (1, 2, 3)]
     members = [Member(base / f"mongo-{number}", network) for number in range(3)]
@@ -188,10 +196,6 @@ def trio(progress: Callable[[str], None], *, partitions: bool = False) -> Iterat
     finally:
         for server in (*brokers, *members):
             server.kill()
-        if network is not None:
-            network.close()
-        shutil.rmtree(base, ignore_errors=True)
-        Guard.order("keep", base)
 
 
 def _initiate(members: list[Member]) -> None:

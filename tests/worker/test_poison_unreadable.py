@@ -9,17 +9,17 @@ from collections.abc import Callable, Sequence
 
 import pytest
 from aiokafka import AIOKafkaProducer, codec
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c, encode_varint
 from confluent_kafka import Producer
 
 from tests.support import messages
+from tests.support.batches import HEADER_BYTES, batch_of
 from tests.support.deployment import Deployment
 from tests.support.waiting import wait_until
 from worker.records import UNPACKED_BYTES_MAX
 
 CODECS = ("none", "gzip", "lz4", "snappy", "zstd")
-LENGTH_AT, CRC_AT, CHECKED_FROM, HEADER_BYTES = 8, 17, 21, 61
+LENGTH_AT, CRC_AT, CHECKED_FROM = 8, 17, 21
 """In a record batch (KIP-98). What is checked begins with the attributes, of which three bits are the codec."""
 
 PACKED = {"gzip": (1, codec.gzip_encode), "lz4": (3, codec.lz4_encode), "zstd": (4, codec.zstd_encode)}
@@ -181,18 +181,7 @@ def _sources(deployment: Deployment) -> list[int]:
 
 def _batch(values: Sequence[bytes], name: str = "", key: bytes | None = None) -> bytearray:
     """A batch as a producer makes it, compressed or not."""
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=-1,
-        batch_size=2**31 - 1,
-    )
-    for number, value in enumerate(values):
-        builder.append(number, 0, key, value, [(f"name-{number}", b"x")])
-    batch = bytearray(builder.build())
+    batch = batch_of((key, value, [(f"name-{number}", b"x")]) for number, value in enumerate(values))
     return _compressed(_head(batch), name, bytes(batch[HEADER_BYTES:])) if name else batch
 
 

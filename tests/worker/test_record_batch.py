@@ -5,15 +5,13 @@ from collections.abc import Sequence
 
 import pytest
 from aiokafka import codec
-from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from contracts.topics import RECORD_BYTES_MAX
+from tests.support.batches import HEADER_BYTES, Fields, batch_of
 from worker.record_batch import BROKEN, Codec, Record, TooLarge, is_plain, read, unpacked
 from worker.records import HEADERS_MAX, TOO_LARGE_HEADER, UNPACKED_BYTES_MAX
 
-Fields = tuple[bytes | None, bytes | None, list[tuple[str, bytes | None]]]
-
-HEADER_BYTES = 61
 ROUNDS = 3000
 RECORDS: Sequence[Fields] = [
     (b"key", b"value" * 30, [("~source", b"facts:1:2:3"), ("é", None)]),
@@ -25,18 +23,7 @@ RECORDS: Sequence[Fields] = [
 
 def built(records: Sequence[Fields]) -> tuple[bytes, bytes]:
     """The header of a batch, and its records."""
-    builder = DefaultRecordBatchBuilder(
-        magic=2,
-        compression_type=0,
-        is_transactional=0,
-        producer_id=-1,
-        producer_epoch=-1,
-        base_sequence=-1,
-        batch_size=2**31 - 1,
-    )
-    for number, (key, value, headers) in enumerate(records):
-        builder.append(number, 1_700_000_000_000 + number, key, value, headers)
-    whole = bytes(builder.build())
+    whole = bytes(batch_of(records))
     return whole[:HEADER_BYTES], whole[HEADER_BYTES:]
 
 
