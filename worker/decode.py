@@ -163,16 +163,16 @@ def strictly(kind: type[C], data: bytes) -> C:
 def _unmoved(record: ConsumerRecord) -> Undecodable | None:
     """What was left where it was (worker/intake.py, record_batch.py)."""
     size = header(record.headers, TOO_LARGE_HEADER)
+    reason = Unreadable.TOO_LARGE
     if size == RECORD_BROKEN:
-        told = "its lengths are not what it says; it is on its own topic only"
-        return Undecodable(Unreadable.NOT_A_CLOUD_EVENT, told)
-    if size == BATCH_TOO_LARGE:
+        reason, told = Unreadable.NOT_A_CLOUD_EVENT, "its lengths are not what it says"
+    elif size == BATCH_TOO_LARGE:
         told = f"its batch has more than {UNPACKED_BYTES_MAX} bytes when it is unpacked"
     elif size is not None and SIZE_PATTERN.fullmatch(size):
         told = f"{int(size)} bytes with key and headers, or more than {HEADERS_MAX} of these"
     else:
         return None
-    return Undecodable(Unreadable.TOO_LARGE, f"{told}; it is on its own topic only")
+    return Undecodable(reason, f"{told}; it is on its own topic only")
 
 
 def digest_of(frame: CommandFrame, data: object) -> bytes:

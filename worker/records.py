@@ -20,7 +20,7 @@ EDITED_FROM_HEADER = "~edited-from"
 """The dead letter whose record this is, or corrects: sent on by a lane that it did not belong to."""
 
 TOO_LARGE_HEADER = "~too-large"
-"""Written by intake on what stands for a record that the lane log would not take: how many bytes that has."""
+"""On what stands for a record that stays where it is (worker/intake.py, record_batch.py): how many bytes it has."""
 
 BATCH_TOO_LARGE, RECORD_BROKEN = b"batch", b"broken"
 """In the place of the number, on what stands for a record of a batch that was not unpacked, and for one that does not

@@ -61,8 +61,7 @@ def kill_primary(world: World, dice: random.Random) -> bool:
 
 def kill_secondary(world: World, dice: random.Random) -> bool:
     with world.mongo_lock:
-        primary = world.three.primary()
-        member = dice.choice([member for member in world.three.members if member is not primary])
+        member = world.three.secondary(dice)
         member.kill()
         pause(dice.choice([0, 2, 5]))
         member.start()
@@ -83,33 +82,29 @@ def freeze_primary(world: World, dice: random.Random) -> bool:
 def broker_apart(world: World, dice: random.Random) -> bool:
     """A broker and the two others do not hear each other: for some time two lead the same partitions."""
     with world.kafka_lock, world.broker_gone():
-        one, *others = dice.sample(world.three.brokers, 3)
-        _keep_apart(world, dice, one.host, [other.host for other in others])
+        brokers = [broker.host for broker in world.three.brokers]
+        _keep_apart(world, dice, dice.choice(brokers), brokers)
     return True
 
 
 def primary_apart(world: World, dice: random.Random) -> bool:
     """Two primaries, of which the former one takes writes that it has to take back."""
     with world.mongo_lock:
-        one = world.three.primary()
-        others = [member.host for member in world.three.members if member is not one]
-        _keep_apart(world, dice, one.host, others)
+        _keep_apart(world, dice, world.three.primary().host, [member.host for member in world.three.members])
         world.three.primary()
     return True
 
 
 def secondary_apart(world: World, dice: random.Random) -> bool:
     with world.mongo_lock:
-        primary = world.three.primary()
-        one = dice.choice([member for member in world.three.members if member is not primary])
-        others = [member.host for member in world.three.members if member is not one]
-        _keep_apart(world, dice, one.host, others)
+        _keep_apart(world, dice, world.three.secondary(dice).host, [member.host for member in world.three.members])
     return True
 
 
-def _keep_apart(world: World, dice: random.Random, one: Host, others: list[Host]) -> None:
+def _keep_apart(world: World, dice: random.Random, one: Host, hosts: list[Host]) -> None:
+    """One from the others of these."""
     assert world.three.network is not None
-    with world.three.network.apart(one, others, dice):
+    with world.three.network.apart(one, [host for host in hosts if host != one], dice):
         pause(dice.uniform(2, 15))
 
 

@@ -8,7 +8,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -58,7 +58,7 @@ class Network:
         return ["sh", "-c", ENTER, str(self._groups / group / "cgroup.procs"), *command]
 
     @contextmanager
-    def apart(self, one: Host, others: Iterable[Host], dice: random.Random) -> Iterator[None]:
+    def apart(self, one: Host, others: Collection[Host], dice: random.Random) -> Iterator[None]:
         """Between one and the others nothing comes through, or only one way; now and then from clients neither."""
         outwards = [("-m", "cgroup", "--path", self._path(one), *_to(other)) for other in others]
         inwards = [("-m", "cgroup", "--path", self._path(other), *_to(one)) for other in others]

@@ -1,5 +1,6 @@
 """Three brokers and a set of three mongods: what a cluster survives on its own, the worker has to survive with it."""
 
+import random
 import shutil
 import tempfile
 import time
@@ -153,6 +154,11 @@ class Trio:
         return wait_until(  # type: ignore[no-any-return]
             lambda: next((member for member in self.members if member.is_primary()), None), 60, "a primary"
         )
+
+    def secondary(self, dice: random.Random) -> Member:
+        """One that is none, by the dice."""
+        primary = self.primary()
+        return dice.choice([member for member in self.members if member is not primary])
 
     def make_lonely_topic(self, prefix: str) -> None:
         """Partition 0 on the second broker alone, partition 1 on the third."""
